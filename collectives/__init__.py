@@ -1,0 +1,20 @@
+"""Schedules of collectives: who sends what to whom, when, and the proof that it adds up."""
+
+from topo_sim.collectives.algorithms.registry import ALGORITHMS, Algorithm
+from topo_sim.collectives.collective import COLLECTIVES, Collective
+from topo_sim.collectives.replay import replay
+from topo_sim.collectives.schedule import Schedule, build_schedule
+from topo_sim.collectives.step import ChunkLists, Step, runs
+
+__all__ = [
+    "ALGORITHMS",
+    "COLLECTIVES",
+    "Algorithm",
+    "ChunkLists",
+    "Collective",
+    "Schedule",
+    "Step",
+    "build_schedule",
+    "replay",
+    "runs",
+]

@@ -1,0 +1,71 @@
+"""Broadcast from rank 0 on a binomial tree."""
+
+from topo_sim.collectives.algorithms.patterns import binomial_broadcast, ceil_log2
+from topo_sim.collectives.algorithms.registry import Algorithm, register
+from topo_sim.collectives.step import Step
+
+__all__ = ["build", "closed_form"]
+
+
+def build(p: int) -> tuple[int, list[Step]]:
+    """Build the schedule.
+
+    Parameters
+    ----------
+    p : int
+        Number of ranks, at least 2.
+
+    Returns
+    -------
+    chunks : int
+        1.
+    steps : list of Step
+        ceil(log2 p) steps with whole vectors: the ranks that have it double in number.
+
+    Examples
+    --------
+    >>> [(s.source.tolist(), s.target.tolist()) for s in build(5)[1]]
+    [([0], [4]), ([0], [2]), ([0, 2], [1, 3])]
+    """
+    return 1, binomial_broadcast(p)
+
+
+def closed_form(p: int, size: float, alpha: float, beta: float) -> float:
+    """Time on one ideal switch.
+
+    Parameters
+    ----------
+    p : int
+        Number of ranks.
+    size : float, B
+        The vector.
+    alpha : float, s
+        Per step.
+    beta : float, s/B
+        Of a port, each way.
+
+    Returns
+    -------
+    float, s
+        Time.
+
+    Examples
+    --------
+    >>> closed_form(5, 1e6, 0.0, 1e-9)
+    0.003
+    """
+    return ceil_log2(p) * (alpha + size * beta)
+
+
+register(
+    Algorithm(
+        collective="broadcast",
+        name="binomial_tree",
+        summary="every rank that has the vector sends it on, over distances p/2, ..., 2, 1; fewest steps",
+        formula="ceil(log2 p) (alpha + n beta)",
+        build=build,
+        closed_form=closed_form,
+        reference="Thakur, Rabenseifner, Gropp, Optimization of collective communication operations in "
+        "MPICH, IJHPCA 19(1), 2005",
+    )
+)

@@ -1,0 +1,165 @@
+"""The contract of an algorithm, and the registry of them, per collective."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from numbers import Integral
+from typing import Any
+
+from topo_sim.base import CollectiveError, Registry, nearest
+from topo_sim.collectives.collective import COLLECTIVES
+from topo_sim.collectives.step import Step
+
+__all__ = ["ALGORITHMS", "Algorithm", "register"]
+
+
+@dataclass(frozen=True)
+class Algorithm:
+    """A way to do a collective.
+
+    Parameters
+    ----------
+    collective : str
+        What it does: a name in `COLLECTIVES`.
+    name : str
+        Its own name, unique for its collective.
+    summary : str
+        One line about it.
+    formula : str
+        The closed form as text, with p ranks, n bytes (size), alpha, beta.
+    build : callable
+        ``build(p, **options)`` returns ``(chunks, steps)`` for p >= 2 ranks.
+    closed_form : callable
+        ``closed_form(p, size, alpha, beta, **options)``: the time in s on one ideal switch, for any p >= 1
+        that it is defined for. Every rank has one full-duplex port that takes `beta` s/B each way, and a
+        step takes `alpha` s plus `beta` times the bytes of the busiest port.
+    reference : str
+        Where it is described.
+    power_of_two : bool
+        Whether it needs a power of two of ranks.
+    instead : str
+        What to use for other numbers of ranks, where it does.
+    options : mapping
+        Default value of every option. A whole number is a count: it must be at least 1.
+    tunable : mapping
+        Values worth trying, for options that trade latency for bandwidth.
+
+    Examples
+    --------
+    >>> ring = ALGORITHMS["all_reduce"]["ring"]
+    >>> ring.formula
+    '2(p-1) alpha + 2(p-1)/p n beta'
+    >>> round(ring.closed_form(4, 1e6, 1e-6, 1e-9), 9)  # 6 us + 1.5 ms
+    0.001506
+    >>> ALGORITHMS["all_reduce"]["double_binary_tree"].tunable
+    {'segments': (1, 8, 64)}
+    """
+
+    collective: str
+    name: str
+    summary: str
+    formula: str
+    build: Callable[..., tuple[int, Sequence[Step]]] = field(repr=False)
+    closed_form: Callable[..., float] = field(repr=False)
+    reference: str
+    power_of_two: bool = False
+    instead: str = ""
+    options: Mapping[str, Any] = field(default_factory=dict)
+    tunable: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
+
+    def check_ranks(self, p: int) -> None:
+        """Raise unless the algorithm is defined for a number of ranks.
+
+        Parameters
+        ----------
+        p : int
+            Number of ranks, at least 1.
+
+        Raises
+        ------
+        CollectiveError
+            If it needs a power of two and `p` is none.
+
+        Examples
+        --------
+        >>> ALGORITHMS["all_gather"]["recursive_doubling"].check_ranks(6)
+        Traceback (most recent call last):
+        topo_sim.base.errors.CollectiveError: all_gather/recursive_doubling cannot run on 6 ranks: \
+partners are found by flipping one bit of the rank, which takes a power of two; use "ring" instead
+        """
+        if self.power_of_two and p & (p - 1):
+            raise CollectiveError(
+                f"{self.collective}/{self.name} cannot run on {p} ranks: partners are found by flipping "
+                f'one bit of the rank, which takes a power of two; use "{self.instead}" instead'
+            )
+
+    def resolve(self, given: Mapping[str, Any]) -> dict[str, Any]:
+        """Complete options with their defaults, and check them.
+
+        Parameters
+        ----------
+        given : mapping
+            Options by name.
+
+        Returns
+        -------
+        dict
+            A value for every option of the algorithm.
+
+        Raises
+        ------
+        CollectiveError
+            If there is no such option, or its value cannot be used.
+
+        Examples
+        --------
+        >>> tree = ALGORITHMS["all_reduce"]["double_binary_tree"]
+        >>> tree.resolve({}), tree.resolve({"segments": 64})
+        ({'segments': 8}, {'segments': 64})
+        >>> tree.resolve({"segment": 64})
+        Traceback (most recent call last):
+        topo_sim.base.errors.CollectiveError: unknown option "segment" for \
+all_reduce/double_binary_tree: did you mean "segments"?
+        """
+        label = f"{self.collective}/{self.name}"
+        for name, value in given.items():
+            if name not in self.options:
+                raise CollectiveError(f'unknown option "{name}" for {label}: {nearest(name, self.options)}')
+            if type(self.options[name]) is int and not _is_count(value):
+                raise CollectiveError(
+                    f'option "{name}" of {label} must be a whole number of at least 1, not {value!r}'
+                )
+        return {**self.options, **given}
+
+
+def _is_count(value: object) -> bool:
+    return isinstance(value, Integral) and not isinstance(value, bool) and int(value) >= 1
+
+
+ALGORITHMS: Registry[Registry[Algorithm]] = Registry("collective")
+"""The algorithms: ``ALGORITHMS[collective][name]``."""
+
+for _name in COLLECTIVES:
+    ALGORITHMS.add(_name, Registry(f"{_name} algorithm"))
+
+
+def register(algorithm: Algorithm) -> Algorithm:
+    """Enter an algorithm into `ALGORITHMS`.
+
+    Parameters
+    ----------
+    algorithm : Algorithm
+        A pair of collective and name that is taken raises ``ValueError``.
+
+    Returns
+    -------
+    Algorithm
+        The same.
+
+    Examples
+    --------
+    >>> register(ALGORITHMS["all_reduce"]["ring"])
+    Traceback (most recent call last):
+    ValueError: all_reduce algorithm "ring" is registered twice
+    """
+    ALGORITHMS[algorithm.collective].add(algorithm.name, algorithm)
+    return algorithm

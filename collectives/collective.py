@@ -1,0 +1,217 @@
+"""What a collective promises: what every rank holds before it and must hold after it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from topo_sim.base import Registry
+
+__all__ = ["COLLECTIVES", "Collective"]
+
+Holdings = Callable[[int, int], NDArray[np.bool_]]
+
+
+@dataclass(frozen=True)
+class Collective:
+    """A collective operation: its pre- and postcondition and how nccl-tests measures it.
+
+    Sizes are those that nccl-tests prints: the whole vector, which for all-to-all is what one rank
+    sends. Data is cut into equal chunks, numbered from 0. Reduce-scatter and all-gather number them
+    block by block (rank 0's block first), all-to-all as ``(source * p + destination) * c + j``.
+    The root of a broadcast is rank 0.
+
+    Parameters
+    ----------
+    name : str
+        Its name in `COLLECTIVES`.
+    title : str
+        Its name in text.
+    reduces : bool
+        Whether chunks of different ranks are combined.
+    busbw_factor : callable
+        ``busbw_factor(p)``: bus bandwidth over algorithm bandwidth for `p` ranks.
+    volume : callable
+        ``volume(p)``: bytes over all distinct chunks, per byte of size.
+    granularity : callable
+        ``granularity(p)``: the number of chunks is a multiple of it.
+    starts, ends : callable
+        ``starts(p, chunks)`` and ``ends(p, chunks)``, bool[p, chunks]: which chunks a rank holds (its
+        own contribution of) before, and which it must hold complete after.
+
+    References
+    ----------
+    NVIDIA nccl-tests, ``doc/PERFORMANCE.md``: sizes and bus bandwidth factors.
+
+    Examples
+    --------
+    >>> all_reduce = COLLECTIVES["all_reduce"]
+    >>> all_reduce.busbw_factor(4), all_reduce.granularity(4)
+    (1.5, 1)
+    >>> COLLECTIVES["all_gather"].final(2, 2).tolist()
+    [[True, True], [True, True]]
+    """
+
+    name: str
+    title: str
+    reduces: bool
+    busbw_factor: Callable[[int], float] = field(repr=False)
+    volume: Callable[[int], int] = field(repr=False)
+    granularity: Callable[[int], int] = field(repr=False)
+    starts: Holdings = field(repr=False)
+    ends: Holdings = field(repr=False)
+
+    def total_bytes(self, size: float, p: int) -> float:
+        """Bytes over all distinct chunks.
+
+        Parameters
+        ----------
+        size : float, B
+            Size as nccl-tests counts it.
+        p : int
+            Number of ranks.
+
+        Returns
+        -------
+        float, B
+            `size`, but `p` times that for all-to-all, where every rank sends `size` bytes of its own.
+
+        Examples
+        --------
+        >>> COLLECTIVES["all_reduce"].total_bytes(8, 4), COLLECTIVES["all_to_all"].total_bytes(8, 4)
+        (8.0, 32.0)
+        """
+        return float(size) * self.volume(p)
+
+    def initial(self, p: int, chunks: int) -> NDArray[np.bool_]:
+        """State before the first step.
+
+        Parameters
+        ----------
+        p : int
+            Number of ranks.
+        chunks : int
+            Number of chunks, a multiple of ``granularity(p)``.
+
+        Returns
+        -------
+        numpy.ndarray, bool[p, chunks, contributors]
+            Whose contributions to a chunk are combined in a rank's copy of it. There are `p` contributors
+            if the collective reduces, else one; a copy without any is not held.
+
+        Examples
+        --------
+        >>> COLLECTIVES["all_reduce"].initial(2, 1)[:, 0].tolist()
+        [[True, False], [False, True]]
+        >>> COLLECTIVES["broadcast"].initial(2, 1)[:, 0].tolist()
+        [[True], [False]]
+        """
+        held = self.starts(p, chunks)
+        if not self.reduces:
+            return held[:, :, np.newaxis]
+        own: NDArray[np.bool_] = held[:, :, np.newaxis] & np.eye(p, dtype=np.bool_)[:, np.newaxis, :]
+        return own
+
+    def final(self, p: int, chunks: int) -> NDArray[np.bool_]:
+        """State that the last step must leave.
+
+        Parameters
+        ----------
+        p : int
+            Number of ranks.
+        chunks : int
+            Number of chunks, a multiple of ``granularity(p)``.
+
+        Returns
+        -------
+        numpy.ndarray, bool[p, chunks]
+            Which chunks a rank must hold complete, that is with the contribution of every contributor;
+            it may hold others as well.
+
+        Examples
+        --------
+        >>> COLLECTIVES["reduce_scatter"].final(2, 4).tolist()
+        [[True, True, False, False], [False, False, True, True]]
+        """
+        return self.ends(p, chunks)
+
+
+def _everything(p: int, chunks: int) -> NDArray[np.bool_]:
+    return np.ones((p, chunks), dtype=np.bool_)
+
+
+def _own_block(p: int, chunks: int) -> NDArray[np.bool_]:
+    return np.eye(p, dtype=np.bool_).repeat(chunks // p, axis=1)
+
+
+def _at_root(p: int, chunks: int) -> NDArray[np.bool_]:
+    held = np.zeros((p, chunks), dtype=np.bool_)
+    held[0] = True
+    return held
+
+
+def _addressed_to(p: int, chunks: int) -> NDArray[np.bool_]:
+    return np.tile(_own_block(p, chunks // p), p)
+
+
+def _scattered(p: int) -> float:
+    return (p - 1) / p
+
+
+COLLECTIVES: Registry[Collective] = Registry("collective")
+"""The collectives by name."""
+
+for _collective in (
+    Collective(
+        name="all_reduce",
+        title="all-reduce",
+        reduces=True,
+        busbw_factor=lambda p: 2 * (p - 1) / p,
+        volume=lambda p: 1,
+        granularity=lambda p: 1,
+        starts=_everything,
+        ends=_everything,
+    ),
+    Collective(
+        name="reduce_scatter",
+        title="reduce-scatter",
+        reduces=True,
+        busbw_factor=_scattered,
+        volume=lambda p: 1,
+        granularity=lambda p: p,
+        starts=_everything,
+        ends=_own_block,
+    ),
+    Collective(
+        name="all_gather",
+        title="all-gather",
+        reduces=False,
+        busbw_factor=_scattered,
+        volume=lambda p: 1,
+        granularity=lambda p: p,
+        starts=_own_block,
+        ends=_everything,
+    ),
+    Collective(
+        name="broadcast",
+        title="broadcast",
+        reduces=False,
+        busbw_factor=lambda p: 1.0,
+        volume=lambda p: 1,
+        granularity=lambda p: 1,
+        starts=_at_root,
+        ends=_everything,
+    ),
+    Collective(
+        name="all_to_all",
+        title="all-to-all",
+        reduces=False,
+        busbw_factor=_scattered,
+        volume=lambda p: p,
+        granularity=lambda p: p * p,
+        starts=_own_block,
+        ends=_addressed_to,
+    ),
+):
+    COLLECTIVES.add(_collective.name, _collective)

@@ -1,0 +1,166 @@
+"""Schedules: who sends what to whom, and when. `build_schedule` is the front door."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from numbers import Integral, Real
+from typing import Any
+
+from topo_sim.base import CollectiveError, format_quantity
+from topo_sim.collectives.algorithms.registry import ALGORITHMS
+from topo_sim.collectives.collective import COLLECTIVES, Collective
+from topo_sim.collectives.step import Step
+
+__all__ = ["Schedule", "Step", "build_schedule"]
+
+_MOST_RANKS = 2**31 - 1
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Schedule:
+    """An algorithm for a collective, worked out for given ranks and a given size.
+
+    Parameters
+    ----------
+    collective : Collective
+        What it does.
+    algorithm : str
+        How: a name in ``ALGORITHMS[collective.name]``, or any other for a schedule made by hand.
+    ranks : int
+        Number of ranks, p.
+    size : float, B
+        Size as nccl-tests counts it.
+    chunks : int
+        Number of equal chunks that the data is cut into.
+    steps : tuple of Step
+        One after the other; runs of alike steps are kept once, with a repeat count.
+    options : mapping
+        Options of the algorithm, defaults included.
+
+    Raises
+    ------
+    CollectiveError
+        If the collective cannot be cut into that many chunks.
+
+    Examples
+    --------
+    >>> schedule = build_schedule("all_reduce", "ring", ranks=4, size=4096)
+    >>> schedule
+    <Schedule: all_reduce/ring, 4 ranks, 4 KiB, 6 steps, 24 messages>
+    >>> schedule.bytes_sent  # 4 ranks, each 2 * 3/4 of the size
+    24576.0
+    """
+
+    collective: Collective
+    algorithm: str
+    ranks: int
+    size: float
+    chunks: int
+    steps: tuple[Step, ...]
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        unit = self.collective.granularity(self.ranks)
+        if self.chunks < 1 or self.chunks % unit:
+            raise CollectiveError(
+                f"{self.collective.title} over {self.ranks} ranks needs a multiple of {unit} chunks, "
+                f"not {self.chunks}"
+            )
+
+    @property
+    def step_count(self) -> int:
+        """Number of steps, repetitions included."""
+        return sum(step.repeat for step in self.steps)
+
+    @property
+    def transfer_count(self) -> int:
+        """Number of transfers that are stored, each once however often its step repeats."""
+        return sum(len(step) for step in self.steps)
+
+    @property
+    def message_count(self) -> int:
+        """Number of transfers that happen, repetitions included."""
+        return sum(len(step) * step.repeat for step in self.steps)
+
+    @property
+    def bytes_sent(self) -> float:
+        """Bytes that all ranks send together, repetitions included."""
+        return self.size * math.fsum(float(step.fraction.sum()) * step.repeat for step in self.steps)
+
+    def __repr__(self) -> str:
+        counts = (
+            f"{n} {noun}{'' if n == 1 else 's'}"
+            for n, noun in ((self.step_count, "step"), (self.message_count, "message"))
+        )
+        options = "".join(f", {name}={value}" for name, value in self.options.items())
+        return (
+            f"<Schedule: {self.collective.name}/{self.algorithm}{options}, "
+            f"{self.ranks} rank{'' if self.ranks == 1 else 's'}, {format_quantity(self.size, 'size')}, "
+            f"{', '.join(counts)}>"
+        )
+
+
+def build_schedule(collective: str, algorithm: str, ranks: int, size: float, **options: Any) -> Schedule:
+    """Work out an algorithm for given ranks and a given size.
+
+    Parameters
+    ----------
+    collective : str
+        A name in `COLLECTIVES`.
+    algorithm : str
+        A name in ``ALGORITHMS[collective]``.
+    ranks : int
+        Number of ranks, at least 1. A single rank has nothing to do: no steps.
+    size : float, B
+        Size as nccl-tests counts it: the whole vector; for all-to-all, what one rank sends. Chunks are
+        fluid, so it may be 0, or too small to cut into whole bytes.
+    **options
+        Options of the algorithm, for example ``segments=64``.
+
+    Returns
+    -------
+    Schedule
+        Its steps; nothing about time, which is a matter of the fabric.
+
+    Raises
+    ------
+    UnknownNameError
+        If there is no such collective or algorithm.
+    CollectiveError
+        If the ranks, the size or an option cannot be used.
+
+    Examples
+    --------
+    >>> build_schedule("all_reduce", "ring", ranks=1_000_000, size=2**30)
+    <Schedule: all_reduce/ring, 1000000 ranks, 1 GiB, 1999998 steps, 1999998000000 messages>
+    >>> build_schedule("all_reduce", "rng", ranks=4, size=8)
+    Traceback (most recent call last):
+    topo_sim.base.errors.UnknownNameError: unknown all_reduce algorithm "rng": did you mean "ring"?
+    """
+    chosen = COLLECTIVES[collective]
+    entry = ALGORITHMS[collective][algorithm]
+    ranks, size = _checked_ranks(ranks), _checked_size(size)
+    entry.check_ranks(ranks)
+    settings = entry.resolve(options)
+    if ranks == 1:
+        return Schedule(chosen, algorithm, ranks, size, chosen.granularity(1), (), settings)
+    chunks, steps = entry.build(ranks, **settings)
+    return Schedule(chosen, algorithm, ranks, size, chunks, tuple(steps), settings)
+
+
+def _checked_ranks(ranks: object) -> int:
+    if isinstance(ranks, bool) or not isinstance(ranks, Integral) or not 1 <= int(ranks) <= _MOST_RANKS:
+        raise CollectiveError(f"ranks must be a whole number from 1 to {_MOST_RANKS}, not {ranks!r}")
+    return int(ranks)
+
+
+def _checked_size(size: object) -> float:
+    number = math.nan
+    if isinstance(size, Real) and not isinstance(size, bool):
+        try:
+            number = float(size)
+        except OverflowError:
+            number = math.inf
+    if not (math.isfinite(number) and number >= 0):
+        raise CollectiveError(f"size must be a finite number of bytes, 0 or more, not {str(size)[:80]!r}")
+    return number

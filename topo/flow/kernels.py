@@ -1,0 +1,139 @@
+"""The compiled loops: water-filling for max-min rates, and the fluid event loop over it.
+
+Both live in one file since the on-disk cache does not notice edits across files.
+"""
+
+import numpy as np
+from numba import njit
+
+__all__ = ["fluid_events", "water_fill"]
+
+
+@njit(cache=True, nogil=True)
+def _sift_down(level, heap, size, i):
+    """Restore the heap below position i; `heap` holds links, ordered by `level`."""
+    link = heap[i]
+    key = level[link]
+    while True:
+        child = 2 * i + 1
+        if child >= size:
+            break
+        if child + 1 < size and level[heap[child + 1]] < level[heap[child]]:
+            child += 1
+        if level[heap[child]] >= key:
+            break
+        heap[i] = heap[child]
+        i = child
+    heap[i] = link
+
+
+@njit(cache=True, nogil=True)
+def water_fill(indptr, links, share, by_link, flows, weight, capacity, rate, left, claim, users, level, heap):
+    """Max-min rates of the flows whose entry in `rate` is negative; the others count as absent.
+
+    Water rises over all links together; the link with the lowest level fills first and fixes its
+    flows. Levels only rise, so a popped link whose key is stale is pushed down again (lazy heap).
+
+    `by_link`, `flows` are the transpose of `indptr`, `links`; an empty `share` means 1 everywhere.
+    `left`, `claim`, `users`, `level` (per link) and `heap` are scratch. Infinite capacity never fills;
+    flows on nothing else get an infinite rate. O(entries * log links).
+    """
+    shared = share.size > 0
+    left[:] = capacity
+    claim[:] = 0.0
+    users[:] = 0
+    for f in range(indptr.size - 1):
+        if rate[f] < 0.0:
+            for e in range(indptr[f], indptr[f + 1]):
+                claim[links[e]] += weight[f] * (share[e] if shared else 1.0)
+                users[links[e]] += 1
+    size = 0
+    for link in range(capacity.size):
+        if users[link] > 0 and left[link] < np.inf:
+            level[link] = left[link] / claim[link]
+            heap[size] = link
+            size += 1
+    for i in range(size // 2 - 1, -1, -1):
+        _sift_down(level, heap, size, i)
+    while size > 0:
+        link = heap[0]
+        now = max(left[link], 0.0) / claim[link] if users[link] > 0 else np.inf
+        if now > level[link]:
+            level[link] = now
+            if now == np.inf:
+                size -= 1
+                heap[0] = heap[size]
+            if size > 0:
+                _sift_down(level, heap, size, 0)
+            continue
+        for i in range(by_link[link], by_link[link + 1]):
+            f = flows[i]
+            if rate[f] < 0.0:
+                rate[f] = now * weight[f]
+                for e in range(indptr[f], indptr[f + 1]):
+                    other = links[e]
+                    part = weight[f] * (share[e] if shared else 1.0)
+                    left[other] -= now * part
+                    claim[other] -= part
+                    users[other] -= 1
+        size -= 1
+        heap[0] = heap[size]
+        if size > 0:
+            _sift_down(level, heap, size, 0)
+    for f in range(indptr.size - 1):
+        if rate[f] < 0.0:
+            rate[f] = np.inf
+
+
+@njit(cache=True, nogil=True)
+def fluid_events(indptr, links, share, by_link, flows, capacity, size, start, tolerance, finish):
+    """Fill `finish` with the time at which the last byte of each flow enters its path.
+
+    Rates are max-min fair among the flows under way and are solved again at every arrival and end.
+    Ends within `tolerance` (relative to the current time) of the next one count as simultaneous.
+    Returns the number of solves.
+    """
+    count, width = size.size, capacity.size
+    left, claim, level = np.empty(width), np.empty(width), np.empty(width)
+    users, heap = np.empty(width, np.int64), np.empty(width, np.int64)
+    weight, rate, remaining = np.ones(count), np.zeros(count), size.copy()
+    order = np.argsort(start, kind="mergesort")
+    active = np.empty(count, np.int64)
+    running, arrived, solves = 0, 0, 0
+    now = start[order[0]] if count > 0 else 0.0
+    while running > 0 or arrived < count:
+        if running == 0 and start[order[arrived]] > now:
+            now = start[order[arrived]]
+        while arrived < count and start[order[arrived]] <= now:
+            f = order[arrived]
+            arrived += 1
+            if size[f] == 0.0:
+                finish[f] = start[f]
+            else:
+                active[running] = f
+                running += 1
+        if running == 0:
+            continue
+        for i in range(running):
+            rate[active[i]] = -1.0
+        water_fill(indptr, links, share, by_link, flows, weight, capacity, rate, left, claim, users, level, heap)
+        solves += 1
+        step = np.inf
+        for i in range(running):
+            step = min(step, remaining[active[i]] / rate[active[i]])
+        soon = start[order[arrived]] if arrived < count else np.inf
+        until = min(now + step, soon)
+        slack = tolerance * until
+        kept = 0
+        for i in range(running):
+            f = active[i]
+            if now + remaining[f] / rate[f] <= until + slack:
+                finish[f] = now + remaining[f] / rate[f]
+                rate[f] = 0.0
+            else:
+                remaining[f] -= rate[f] * (until - now)
+                active[kept] = f
+                kept += 1
+        running = kept
+        now = until
+    return solves

@@ -1,0 +1,20 @@
+"""Fabrics by family: one generator per family, all in one registry."""
+
+from topo_sim.topo.generators.circuit_switched import circuit_switched
+from topo_sim.topo.generators.clos import fat_tree, leaf_spine, single_switch
+from topo_sim.topo.generators.common import GENERATORS
+from topo_sim.topo.generators.full_mesh import full_mesh
+from topo_sim.topo.generators.grid import mesh, torus
+from topo_sim.topo.generators.grouped import grouped
+
+__all__ = [
+    "GENERATORS",
+    "circuit_switched",
+    "fat_tree",
+    "full_mesh",
+    "grouped",
+    "leaf_spine",
+    "mesh",
+    "single_switch",
+    "torus",
+]

@@ -1,0 +1,164 @@
+"""Groups of small GPUs, each in the place of one big GPU, joined by any other fabric."""
+
+import inspect
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from topo_sim.base import FaultsError, TopologyError
+from topo_sim.topo.fabric import GPU, Fabric
+from topo_sim.topo.generators.common import GENERATORS, Cables, Parts, check_size, generator, is_count, require
+
+__all__ = ["FabricSpec", "grouped"]
+
+FabricSpec = Annotated[Mapping[str, Any], "a generator's name and parameters, or a Fabric"]
+
+
+def _sub_fabric(place: str, spec: Mapping[str, Any] | Fabric, endpoints: int) -> Fabric:
+    """Make the fabric inside or between groups and check its size."""
+    if isinstance(spec, Fabric):
+        fabric = spec
+    else:
+        arguments = dict(spec)
+        require(("generator" in arguments, f"{place}.generator: missing, expected a generator's name"))
+        make = GENERATORS[arguments.pop("generator")]
+        names = inspect.signature(make).parameters
+        if "endpoints" in names:
+            arguments.setdefault("endpoints", endpoints)
+        unknown = [name for name in arguments if name not in names]
+        require(*((False, f"{place}.{name}: unknown parameter") for name in unknown))
+        try:
+            fabric = make(**arguments)
+        except FaultsError as error:
+            raise FaultsError(f"{place}.{fault}" for fault in error.faults) from None
+        except TopologyError as error:
+            raise FaultsError([f"{place}: {error}"]) from None
+    require((fabric.ranks == endpoints, f"{place}: has {fabric.ranks} endpoints, expected {endpoints}"))
+    return fabric
+
+
+def _bundles(fabric: Fabric, node: NDArray[np.int64]) -> list[Cables]:
+    """The links of a sub-fabric, one way each, with its nodes renumbered."""
+    styles = np.stack([fabric.capacity, fabric.latency, fabric.medium], axis=1)
+    kinds, which = np.unique(styles, axis=0, return_inverse=True)
+    bundles = []
+    for i, (capacity, latency, medium) in enumerate(kinds):
+        mine = which.ravel() == i
+        ends = (node[fabric.link_source[mine]].astype(np.int32), node[fabric.link_target[mine]].astype(np.int32))
+        bundles.append(Cables(*ends, float(capacity), float(latency), fabric.media[int(medium)]))
+    return bundles
+
+
+def _graph(subs: list[tuple[Fabric, NDArray[np.int64], list[str]]], fabric: Fabric) -> Any:
+    """Union of the sub-fabrics' graphs, with their endpoints merged."""
+    import networkx as nx
+
+    graph = nx.MultiGraph(name=fabric.name)
+    graph.add_nodes_from((fabric.names[e] for e in fabric.endpoints), kind="gpu")
+    for sub, node, names in subs:
+        rename = dict(zip(sub.graph, (names[n] for n in node), strict=True))
+        for old, data in sub.graph.nodes(data=True):
+            attributes = dict(data)
+            if "circuits" in attributes:
+                attributes["circuits"] = [(rename[a], rename[b]) for a, b in attributes["circuits"]]
+            graph.add_node(rename[old], **attributes)
+        graph.add_edges_from((rename[u], rename[v], data) for u, v, data in sub.graph.edges(data=True))
+    return graph
+
+
+@generator("grouped")
+def grouped(
+    groups: int = 4,
+    size: int = 4,
+    *,
+    inside: FabricSpec | None = None,
+    between: FabricSpec | None = None,
+    attach: Literal["rail", "block"] = "rail",
+    forward: bool | None = None,
+) -> Parts:
+    """Groups of endpoints with one fabric inside each group and another one over all endpoints.
+
+    Parameters
+    ----------
+    groups, size : int
+        Number of groups and endpoints in each; rank = group * size + member.
+    inside : mapping or Fabric, optional
+        The fabric inside every group, of `size` endpoints: a mapping with key "generator" and that
+        generator's parameters. Default: full mesh.
+    between : mapping or Fabric, optional
+        The fabric over all ``groups * size`` endpoints. Default: single switch.
+    attach : {"rail", "block"}
+        Which endpoint of `between` member j of group g is. "rail": j * groups + g, so that neighbours
+        there are the same member of all groups. "block": g * size + j, so that groups stay together.
+    forward : bool, optional
+        Whether endpoints carry other endpoints' traffic. Default: if they do so inside or between.
+
+    Returns
+    -------
+    Fabric
+
+    Examples
+    --------
+    >>> grouped(64, 4, between={"generator": "leaf_spine", "leaves": 8, "endpoints_per_leaf": 32, "spines": 8})
+    <Fabric grouped(...): 256 endpoints, 16 switches, 704 cables>
+    """
+    require(
+        (is_count(groups), f"groups: found {groups!r}, expected an integer of at least 1"),
+        (is_count(size), f"size: found {size!r}, expected an integer of at least 1"),
+        (attach in ("rail", "block"), f'attach: found {attach!r}, expected "rail" or "block"'),
+    )
+    total = groups * size
+    check_size(total, total)
+    inner = _sub_fabric("inside", {"generator": "full_mesh"} if inside is None else inside, size)
+    outer = _sub_fabric("between", {"generator": "single_switch"} if between is None else between, total)
+    rank = np.arange(total)
+    seat = (rank % groups) * size + rank // groups if attach == "rail" else rank
+    subs = [(outer, seat), *((inner, g * size + np.arange(size)) for g in range(groups))]
+    kind, nodes = [np.full(total, GPU, dtype=np.int8)], []
+    links, first = [], total
+    for fabric, ranks in subs:
+        hubs = fabric.kind != GPU
+        node = np.empty(len(fabric.kind), dtype=np.int64)
+        node[fabric.endpoints] = ranks
+        node[hubs] = first + np.arange(np.count_nonzero(hubs))
+        first += int(np.count_nonzero(hubs))
+        kind.append(fabric.kind[hubs])
+        links.extend(_bundles(fabric, node))
+        nodes.append(node)
+    return Parts(
+        kind=np.concatenate(kind),
+        links=links,
+        names=lambda: _names(subs, groups, size),
+        directed=True,
+        cables=outer.cables + groups * inner.cables,
+        make_graph=lambda fabric: _graph(
+            [(sub, node, list(fabric.names)) for (sub, _), node in zip(subs, nodes, strict=True)], fabric
+        ),
+        endpoints_forward=inner.endpoints_forward or outer.endpoints_forward if forward is None else forward,
+        exact_bisection=_bisection(outer, groups),
+    )
+
+
+def _bisection(outer: Fabric, groups: int) -> float | None:
+    """Bisection of the whole where the fabric between the groups has full bisection.
+
+    Notes
+    -----
+    Any even halves need at least the outer bisection. Halves made of whole groups cut nothing inside
+    and at most their own injection outside, so with full bisection outside the two meet.
+    """
+    out = np.bincount(outer.link_source, weights=outer.capacity, minlength=len(outer.kind))[outer.endpoints]
+    full = outer.exact_bisection is not None and np.ptp(out) == 0 and groups % 2 == 0
+    if full and np.isclose(outer.exact_bisection, out[0] * (outer.ranks // 2)):
+        return outer.exact_bisection
+    return None
+
+
+def _names(subs: list[tuple[Fabric, NDArray[np.int64]]], groups: int, size: int) -> list[str]:
+    names = [f"gpu{g}.{j}" for g in range(groups) for j in range(size)]
+    for i, (fabric, _) in enumerate(subs):
+        prefix = "" if i == 0 else f"group{i - 1}."
+        names.extend(prefix + n for n, k in zip(fabric.names, fabric.kind, strict=True) if k != GPU)
+    return names

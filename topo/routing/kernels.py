@@ -1,0 +1,293 @@
+"""The compiled loops of routing: breadth-first search on any graph, arithmetic on Clos and grid.
+
+They share one file since the on-disk cache does not notice edits across files. All of them number
+flows 0..n-1 and return links in compressed rows; a row of -1 marks a flow with no route.
+"""
+
+import numpy as np
+from numba import njit
+
+__all__ = ["clos_single", "clos_split", "grid_single", "search_single", "search_split"]
+
+
+@njit(cache=True, nogil=True)
+def _mix(x):
+    """Scramble 64 bits (the finaliser of splitmix64)."""
+    x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return x ^ (x >> np.uint64(31))
+
+
+@njit(cache=True, nogil=True)
+def _flow_key(seed, source, target, label):
+    key = _mix(np.uint64(seed) + np.uint64(0x9E3779B97F4A7C15))
+    key = _mix(key ^ np.uint64(source))
+    key = _mix(key ^ (np.uint64(target) << np.uint64(20)))
+    return _mix(key ^ (np.uint64(label) << np.uint64(40)))
+
+
+@njit(cache=True, nogil=True)
+def _choose(key, node, count):
+    """Pick one of `count` next hops at a node: the same flow always picks the same one."""
+    if count == 1:
+        return 0
+    return int(_mix(key ^ np.uint64(node)) >> np.uint64(11)) % count
+
+
+@njit(cache=True, nogil=True)
+def _grow(array, needed):
+    if needed <= array.size:
+        return array
+    bigger = np.empty(max(needed, 2 * array.size), array.dtype)
+    bigger[: array.size] = array
+    return bigger
+
+
+@njit(cache=True, nogil=True)
+def _distances(root, forwards, in_ptr, in_links, link_source, wanted, pending, seen, distance, queue, epoch):
+    """Hops to `root` of every node up to the farthest of the `pending` nodes marked in `wanted`."""
+    seen[root], distance[root] = epoch, 0
+    queue[0] = root
+    head, tail = 0, 1
+    if wanted[root] == epoch:
+        pending -= 1
+    while head < tail and pending > 0:
+        node = queue[head]
+        head += 1
+        if node != root and not forwards[node]:
+            continue
+        for i in range(in_ptr[node], in_ptr[node + 1]):
+            other = link_source[in_links[i]]
+            if seen[other] != epoch:
+                seen[other], distance[other] = epoch, distance[node] + 1
+                queue[tail] = other
+                tail += 1
+                if wanted[other] == epoch:
+                    pending -= 1
+
+
+@njit(cache=True, nogil=True)
+def _candidates(node, root, forwards, out_ptr, out_links, link_target, seen, distance, epoch, found):
+    """Collect the links from `node` that lie on a shortest path to `root`; returns their number."""
+    count = 0
+    for i in range(out_ptr[node], out_ptr[node + 1]):
+        link = out_links[i]
+        other = link_target[link]
+        near = seen[other] == epoch and distance[other] == distance[node] - 1
+        if near and (other == root or forwards[other]):
+            found[count] = link
+            count += 1
+    return count
+
+
+@njit(cache=True, nogil=True)
+def _mark(order, first, targets, sources, wanted, epoch):
+    """Mark the sources of the flows to one target; returns the flows' end and how many are marked."""
+    last, pending = first, 0
+    while last < order.size and targets[order[last]] == targets[order[first]]:
+        source = sources[order[last]]
+        if wanted[source] != epoch:
+            wanted[source] = epoch
+            pending += 1
+        last += 1
+    return last, pending
+
+
+@njit(cache=True, nogil=True)
+def search_single(
+    sources, targets, labels, order, seed, hashed, forwards, in_ptr, in_links, out_ptr, out_links, link_source,
+    link_target, widest,
+):  # fmt: skip
+    """One shortest path per flow: the first link at each hop, or a hashed one.
+
+    `order` sorts flows by target. Returns row starts, row lengths (-1 without route) and links.
+    """
+    nodes = forwards.size
+    seen, wanted = np.full(nodes, -1, np.int32), np.full(nodes, -1, np.int32)
+    distance, queue = np.zeros(nodes, np.int32), np.empty(nodes, np.int32)
+    found = np.empty(widest, np.int32)
+    begin, length = np.zeros(sources.size, np.int64), np.zeros(sources.size, np.int64)
+    links = np.empty(4 * sources.size + 16, np.int32)
+    used, first, epoch = 0, 0, 0
+    while first < order.size:
+        root = targets[order[first]]
+        last, pending = _mark(order, first, targets, sources, wanted, epoch)
+        _distances(root, forwards, in_ptr, in_links, link_source, wanted, pending, seen, distance, queue, epoch)
+        for i in range(first, last):
+            f = order[i]
+            node = sources[f]
+            begin[f] = used
+            if seen[node] != epoch:
+                length[f] = -1
+                continue
+            key = _flow_key(seed, node, root, labels[f])
+            length[f] = distance[node]
+            links = _grow(links, used + distance[node])
+            while node != root:
+                count = _candidates(
+                    node, root, forwards, out_ptr, out_links, link_target, seen, distance, epoch, found
+                )
+                links[used] = found[_choose(key, node, count) if hashed else 0]
+                node = link_target[links[used]]
+                used += 1
+        first = last
+        epoch += 1
+    return begin, length, links[:used]
+
+
+@njit(cache=True, nogil=True)
+def search_split(
+    sources, targets, order, forwards, in_ptr, in_links, out_ptr, out_links, link_source, link_target, widest
+):
+    """All shortest paths of each flow, split evenly over the next links at every hop.
+
+    As `search_single`, with the share of each link beside it.
+    """
+    nodes = forwards.size
+    seen, wanted = np.full(nodes, -1, np.int32), np.full(nodes, -1, np.int32)
+    distance, queue = np.zeros(nodes, np.int32), np.empty(nodes, np.int32)
+    reached, amount = np.full(nodes, -1, np.int64), np.zeros(nodes)
+    found = np.empty(widest, np.int32)
+    begin, length = np.zeros(sources.size, np.int64), np.zeros(sources.size, np.int64)
+    links, shares = np.empty(4 * sources.size + 16, np.int32), np.empty(4 * sources.size + 16)
+    used, first, epoch = 0, 0, 0
+    while first < order.size:
+        root = targets[order[first]]
+        last, pending = _mark(order, first, targets, sources, wanted, epoch)
+        _distances(root, forwards, in_ptr, in_links, link_source, wanted, pending, seen, distance, queue, epoch)
+        for i in range(first, last):
+            f = order[i]
+            begin[f] = used
+            if seen[sources[f]] != epoch:
+                length[f] = -1
+                continue
+            queue[0] = sources[f]
+            reached[sources[f]], amount[sources[f]] = f, 1.0
+            head, tail = 0, 1
+            while head < tail:
+                node = queue[head]
+                head += 1
+                if node == root:
+                    break
+                count = _candidates(
+                    node, root, forwards, out_ptr, out_links, link_target, seen, distance, epoch, found
+                )
+                links, shares = _grow(links, used + count), _grow(shares, used + count)
+                for c in range(count):
+                    links[used], shares[used] = found[c], amount[node] / count
+                    other = link_target[found[c]]
+                    if reached[other] != f:
+                        reached[other], amount[other] = f, 0.0
+                        queue[tail] = other
+                        tail += 1
+                    amount[other] += amount[node] / count
+                    used += 1
+            length[f] = used - begin[f]
+        first = last
+        epoch += 1
+    return begin, length, links[:used], shares[:used]
+
+
+@njit(cache=True, nogil=True)
+def _meeting_level(source, target, down):
+    level = 0
+    while source != target:
+        source, target = source // down[level], target // down[level]
+        level += 1
+    return level
+
+
+@njit(cache=True, nogil=True)
+def clos_single(sources, targets, labels, seed, hashed, down, up, trunk, roots, level_base, cable_base):
+    """Up to the lowest common level, then down: as `search_single` on a Clos, by arithmetic."""
+    indptr = np.zeros(sources.size + 1, np.int64)
+    for f in range(sources.size):
+        indptr[f + 1] = indptr[f] + 2 * _meeting_level(sources[f], targets[f], down)
+    links = np.empty(indptr[-1], np.int32)
+    for f in range(sources.size):
+        top = (indptr[f + 1] - indptr[f]) // 2
+        key = _flow_key(seed, sources[f], targets[f], labels[f])
+        subtree, root, used = sources[f], 0, indptr[f]
+        for level in range(top):
+            width = up[level] * trunk[level]
+            node = subtree * roots[level] + root
+            b = _choose(key, node + level_base[level], width) if hashed else 0
+            links[used] = 2 * (cable_base[level] + node * width + b)
+            used += 1
+            subtree, root = subtree // down[level], root * up[level] + b // trunk[level]
+        for level in range(top - 1, -1, -1):
+            node = subtree * roots[level + 1] + root + level_base[level + 1]
+            below = targets[f]
+            for i in range(level):
+                below //= down[i]
+            digit, root, subtree = root % up[level], root // up[level], below
+            t = _choose(key, node, trunk[level]) if hashed else 0
+            lower = subtree * roots[level] + root
+            cable = cable_base[level] + lower * up[level] * trunk[level] + digit * trunk[level] + t
+            links[used] = 2 * cable + 1
+            used += 1
+    return indptr, links
+
+
+@njit(cache=True, nogil=True)
+def clos_split(sources, targets, down, up, trunk, roots, cable_base):
+    """All shortest paths in a Clos, split evenly at every hop; rows as in `search_split`."""
+    entries = np.zeros(down.size + 1, np.int64)
+    paths = 1
+    for level in range(down.size):
+        paths *= up[level]
+        entries[level + 1] = entries[level] + 2 * paths * trunk[level]
+    indptr = np.zeros(sources.size + 1, np.int64)
+    for f in range(sources.size):
+        indptr[f + 1] = indptr[f] + entries[_meeting_level(sources[f], targets[f], down)]
+    links, shares = np.empty(indptr[-1], np.int32), np.empty(indptr[-1])
+    for f in range(sources.size):
+        top = _meeting_level(sources[f], targets[f], down)
+        source, target, used = sources[f], targets[f], indptr[f]
+        for level in range(top):
+            width = up[level] * trunk[level]
+            share = 1.0 / (roots[level] * width)
+            for root in range(roots[level]):
+                for b in range(width):
+                    cable = cable_base[level] + (source * roots[level] + root) * width + b
+                    links[used], shares[used] = 2 * cable, share
+                    cable = cable_base[level] + (target * roots[level] + root) * width + b
+                    links[used + 1], shares[used + 1] = 2 * cable + 1, share
+                    used += 2
+            source, target = source // down[level], target // down[level]
+    return indptr, links, shares
+
+
+@njit(cache=True, nogil=True)
+def grid_single(sources, targets, dims, strides, rings, cable_base):
+    """Dimension order on a torus or mesh: the shorter way round each axis in turn, up on a tie."""
+    axes = dims.size
+    indptr = np.zeros(sources.size + 1, np.int64)
+    for f in range(sources.size):
+        hops = 0
+        for d in range(axes):
+            ahead = targets[f] // strides[d] % dims[d] - sources[f] // strides[d] % dims[d]
+            hops += min(abs(ahead), dims[d] - abs(ahead)) if rings[d] else abs(ahead)
+        indptr[f + 1] = indptr[f] + hops
+    links = np.empty(indptr[-1], np.int32)
+    for f in range(sources.size):
+        node, used = sources[f], indptr[f]
+        for d in range(axes):
+            k, stride = dims[d], strides[d]
+            x, goal = node // stride % k, targets[f] // stride % k
+            ahead = (goal - x) % k if rings[d] else goal - x
+            upward = 2 * ahead <= k if rings[d] else ahead > 0
+            while x != goal:
+                if upward:
+                    lower, x = node, (x + 1) % k
+                    node = lower + stride if x > 0 else lower - (k - 1) * stride
+                else:
+                    node = node - stride if x > 0 else node + (k - 1) * stride
+                    lower, x = node, (x - 1) % k
+                index = lower
+                if not rings[d]:
+                    block = lower // (stride * k)
+                    index = lower - block * stride
+                links[used] = 2 * (cable_base[d] + index) + (0 if upward else 1)
+                used += 1
+    return indptr, links
