@@ -15,7 +15,7 @@ from topo_sim.base.errors import UnitError
 __all__ = ["KINDS", "Quantity", "Rate", "Time", "format_quantity", "parse_quantity"]
 
 _SI = {"": 1.0, "k": 1e3, "K": 1e3, "M": 1e6, "G": 1e9, "T": 1e12, "P": 1e15, "E": 1e18}
-_SMALL = {"m": 1e-3, "u": 1e-6, "µ": 1e-6, "μ": 1e-6, "n": 1e-9, "p": 1e-12, "f": 1e-15}  # noqa: RUF001
+_SMALL = {"m": 1e-3, "u": 1e-6, "µ": 1e-6, "μ": 1e-6, "n": 1e-9, "p": 1e-12, "f": 1e-15}
 _BINARY = {f"{p}i": 1024.0 ** (i + 1) for i, p in enumerate(["K", "M", "G", "T", "P", "E"])}
 
 _SIZES = {p + unit: f * s for p, f in (_SI | _BINARY).items() for unit, s in (("B", 1), ("b", 1 / 8))}

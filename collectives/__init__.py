@@ -1,7 +1,9 @@
 """Schedules of collectives: who sends what to whom, when, and the proof that it adds up."""
 
 from topo_sim.collectives.algorithms.registry import ALGORITHMS, Algorithm
+from topo_sim.collectives.bounds import LowerBound, lower_bound
 from topo_sim.collectives.collective import COLLECTIVES, Collective
+from topo_sim.collectives.cost import BusyLink, CollectiveCost, CostProfile, Router, cost, cost_profile
 from topo_sim.collectives.replay import replay
 from topo_sim.collectives.schedule import Schedule, build_schedule
 from topo_sim.collectives.step import ChunkLists, Step, runs
@@ -10,11 +12,19 @@ __all__ = [
     "ALGORITHMS",
     "COLLECTIVES",
     "Algorithm",
+    "BusyLink",
     "ChunkLists",
     "Collective",
+    "CollectiveCost",
+    "CostProfile",
+    "LowerBound",
+    "Router",
     "Schedule",
     "Step",
     "build_schedule",
+    "cost",
+    "cost_profile",
+    "lower_bound",
     "replay",
     "runs",
 ]

@@ -11,6 +11,7 @@ from topo_sim.base import Registry
 __all__ = ["COLLECTIVES", "Collective"]
 
 Holdings = Callable[[int, int], NDArray[np.bool_]]
+Leaves = Callable[[NDArray[np.float64], int, NDArray[np.bool_]], NDArray[np.float64]]
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,11 @@ class Collective:
         ``volume(p)``: bytes over all distinct chunks, per byte of size.
     granularity : callable
         ``granularity(p)``: the number of chunks is a multiple of it.
+    leaves : callable
+        ``leaves(s, p, root)``: least bytes, per byte of size, that must leave a set of `s` of the `p`
+        ranks (0 < s < p) if ranks do the combining; `root` says whether rank 0 is in the set. Arrays do.
+    sent : callable
+        ``sent(p)``: least bytes, per byte of size, that all ranks together must send.
     starts, ends : callable
         ``starts(p, chunks)`` and ``ends(p, chunks)``, bool[p, chunks]: which chunks a rank holds (its
         own contribution of) before, and which it must hold complete after.
@@ -59,6 +65,8 @@ class Collective:
     busbw_factor: Callable[[int], float] = field(repr=False)
     volume: Callable[[int], int] = field(repr=False)
     granularity: Callable[[int], int] = field(repr=False)
+    leaves: Leaves = field(repr=False)
+    sent: Callable[[int], float] = field(repr=False)
     starts: Holdings = field(repr=False)
     ends: Holdings = field(repr=False)
 
@@ -170,6 +178,8 @@ for _collective in (
         busbw_factor=lambda p: 2 * (p - 1) / p,
         volume=lambda p: 1,
         granularity=lambda p: 1,
+        leaves=lambda s, p, root: np.ones_like(s),
+        sent=lambda p: 2.0 * (p - 1),
         starts=_everything,
         ends=_everything,
     ),
@@ -180,6 +190,8 @@ for _collective in (
         busbw_factor=_scattered,
         volume=lambda p: 1,
         granularity=lambda p: p,
+        leaves=lambda s, p, root: (p - s) / p,
+        sent=lambda p: p - 1.0,
         starts=_everything,
         ends=_own_block,
     ),
@@ -190,6 +202,8 @@ for _collective in (
         busbw_factor=_scattered,
         volume=lambda p: 1,
         granularity=lambda p: p,
+        leaves=lambda s, p, root: s / p,
+        sent=lambda p: p - 1.0,
         starts=_own_block,
         ends=_everything,
     ),
@@ -200,6 +214,8 @@ for _collective in (
         busbw_factor=lambda p: 1.0,
         volume=lambda p: 1,
         granularity=lambda p: 1,
+        leaves=lambda s, p, root: np.where(root, 1.0, 0.0),
+        sent=lambda p: p - 1.0,
         starts=_at_root,
         ends=_everything,
     ),
@@ -210,6 +226,8 @@ for _collective in (
         busbw_factor=_scattered,
         volume=lambda p: p,
         granularity=lambda p: p * p,
+        leaves=lambda s, p, root: s * (p - s) / p,
+        sent=lambda p: p - 1.0,
         starts=_own_block,
         ends=_addressed_to,
     ),

@@ -156,7 +156,7 @@ def _checked_ranks(ranks: object) -> int:
 
 def _checked_size(size: object) -> float:
     number = math.nan
-    if isinstance(size, Real) and not isinstance(size, bool):
+    if not isinstance(size, bool) and isinstance(size, Real):
         try:
             number = float(size)
         except OverflowError:

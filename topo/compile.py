@@ -1,7 +1,7 @@
 """Turn a NetworkX graph into the arrays of a `Fabric`, collecting every fault on the way."""
 
 from collections import Counter, defaultdict
-from collections.abc import Hashable, Iterable
+from collections.abc import Hashable, Iterable, Iterator
 from typing import Any
 
 import numpy as np
@@ -15,7 +15,6 @@ _RATE = Quantity("rate")
 _TIME = Quantity("time", positive=False)
 
 
-
 class _Links:
     """The links of a graph while it is being compiled."""
 
@@ -25,6 +24,9 @@ class _Links:
         self.capacity: list[float] = []
         self.latency: list[float] = []
         self.medium: list[str] = []
+
+    def rows(self) -> Iterator[tuple[int, int, float, float, str]]:
+        return zip(self.source, self.target, self.capacity, self.latency, self.medium, strict=True)
 
     def add(self, source: int, target: int, capacity: float, latency: float, medium: str) -> None:
         self.source.append(source)
@@ -90,16 +92,17 @@ def _set_circuits(
     transmit: dict[tuple[int, int], list[int]] = defaultdict(list)
     receive: dict[tuple[int, int], list[int]] = defaultdict(list)
     paths = _Links()
-    columns = (links.source, links.target, links.capacity, links.latency, links.medium)
-    for i, (u, v, *rest) in enumerate(zip(*columns, strict=True)):
+    for i, (u, v, capacity, latency, medium) in enumerate(links.rows()):
         if kinds[u] == OCS and kinds[v] == OCS:
-            faults.append(f"link {nodes[u]} - {nodes[v]}: joins two circuit switches, expected a gpu or switch")
+            faults.append(
+                f"link {nodes[u]} - {nodes[v]}: joins two circuit switches, expected a gpu or switch"
+            )
         elif kinds[v] == OCS:
             transmit[v, u].append(i)
         elif kinds[u] == OCS:
             receive[u, v].append(i)
         else:
-            paths.add(u, v, *rest)
+            paths.add(u, v, capacity, latency, medium)
     for ocs in (i for i, kind in enumerate(kinds) if kind == OCS):
         for place, a, b in _read_circuits(graph, nodes[ocs], index, faults):
             if not (transmit[ocs, a] and receive[ocs, b]):
@@ -107,8 +110,13 @@ def _set_circuits(
                 faults.append(f"{place}: {nodes[end]} has no free {word} port on {nodes[ocs]}")
                 continue
             i, j = transmit[ocs, a].pop(0), receive[ocs, b].pop(0)
-            capacity = min(links.capacity[i], links.capacity[j])
-            paths.add(a, b, capacity, links.latency[i] + links.latency[j], links.medium[i])
+            paths.add(
+                a,
+                b,
+                min(links.capacity[i], links.capacity[j]),
+                links.latency[i] + links.latency[j],
+                links.medium[i],
+            )
     return paths
 
 
@@ -161,12 +169,12 @@ def compile_graph(
     return Fabric(
         name=name or kept.name or "graph",
         kind=kind,
-        endpoints=np.flatnonzero(kind == GPU),
+        endpoints=np.flatnonzero(kind == GPU).astype(np.int32),
         link_source=links.source,  # type: ignore[arg-type]
         link_target=links.target,  # type: ignore[arg-type]
         capacity=links.capacity,  # type: ignore[arg-type]
         latency=links.latency,  # type: ignore[arg-type]
-        medium=medium,
+        medium=medium.astype(np.int16),
         media=tuple(media.tolist()),
         cables=cables,
         node_names=lambda: [str(node) for node in kept],

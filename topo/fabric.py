@@ -44,7 +44,7 @@ def csr_by(key: NDArray[np.integer], count: int) -> tuple[NDArray[np.int32], NDA
 
 
 def _frozen(array: Any, dtype: type) -> NDArray[Any]:
-    out = np.array(array, dtype=dtype)
+    out: NDArray[Any] = np.array(array, dtype=dtype)
     out.setflags(write=False)
     return out
 
@@ -285,7 +285,5 @@ class Fabric:
 
     def __repr__(self) -> str:
         ocs = f", {self.circuit_switches} circuit switches" if self.circuit_switches else ""
-        return (
-            f"<Fabric {self.name}: {self.ranks} endpoints, {self.switches} switches{ocs}, {self.cables} cables>"
-        )
-
+        sizes = f"{self.ranks} endpoints, {self.switches} switches{ocs}, {self.cables} cables"
+        return f"<Fabric {self.name}: {sizes}>"

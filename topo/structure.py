@@ -70,9 +70,7 @@ class Clos:
     @cached_property
     def cables(self) -> tuple[int, ...]:
         """Cables between level l and l+1, for l = 0 to h-1."""
-        return tuple(
-            n * u * t for n, u, t in zip(self.level_sizes[:-1], self.up, self.trunk, strict=True)
-        )
+        return tuple(n * u * t for n, u, t in zip(self.level_sizes[:-1], self.up, self.trunk, strict=True))
 
     @cached_property
     def cable_base(self) -> tuple[int, ...]:
@@ -93,9 +91,7 @@ class Clos:
         """
         width = self.up[level] * self.trunk[level]
         node = np.repeat(np.arange(self.level_sizes[level], dtype=np.int64), width)
-        parent_digit = np.tile(
-            np.arange(width, dtype=np.int64) // self.trunk[level], self.level_sizes[level]
-        )
+        parent_digit = np.tile(np.arange(width, dtype=np.int64) // self.trunk[level], self.level_sizes[level])
         subtree, root = node // self.roots[level], node % self.roots[level]
         parent = (subtree // self.down[level]) * self.roots[level + 1] + root * self.up[level] + parent_digit
         lower = node + self.level_base[level]

@@ -132,7 +132,7 @@ all_reduce/double_binary_tree: did you mean "segments"?
 
 
 def _is_count(value: object) -> bool:
-    return isinstance(value, Integral) and not isinstance(value, bool) and int(value) >= 1
+    return not isinstance(value, bool) and isinstance(value, Integral) and int(value) >= 1
 
 
 ALGORITHMS: Registry[Registry[Algorithm]] = Registry("collective")

@@ -1,12 +1,65 @@
-"""The compiled loops: water-filling for max-min rates, and the fluid event loop over it.
+"""The compiled loops: walks over paths, water-filling, the fluid event loop, colour refinement.
 
-Both live in one file since the on-disk cache does not notice edits across files.
+They live in one file since the on-disk cache does not notice edits across files.
 """
 
 import numpy as np
 from numba import njit
 
-__all__ = ["fluid_events", "water_fill"]
+__all__ = [
+    "add_rows",
+    "all_touch",
+    "count_distinct",
+    "fluid_events",
+    "recolour_flows",
+    "recolour_links",
+    "sum_rows",
+    "take_rows",
+    "water_fill",
+]
+
+
+@njit(cache=True, nogil=True)
+def take_rows(indptr, links, share, rows, new_indptr, new_links, new_share):
+    """Copy rows of paths, in the order given, into arrays laid out by `new_indptr`."""
+    for i in range(rows.size):
+        first, count = indptr[rows[i]], new_indptr[i + 1] - new_indptr[i]
+        for e in range(count):
+            new_links[new_indptr[i] + e] = links[first + e]
+            if share.size > 0:
+                new_share[new_indptr[i] + e] = share[first + e]
+
+
+@njit(cache=True, nogil=True)
+def sum_rows(indptr, links, share, value, total):
+    """Sum a value per link along each path."""
+    for f in range(indptr.size - 1):
+        along = 0.0
+        for e in range(indptr[f], indptr[f + 1]):
+            along += value[links[e]] * (share[e] if share.size > 0 else 1.0)
+        total[f] = along
+
+
+@njit(cache=True, nogil=True)
+def add_rows(indptr, links, share, amount, total):
+    """Add an amount per flow to each of its links."""
+    for f in range(indptr.size - 1):
+        for e in range(indptr[f], indptr[f + 1]):
+            total[links[e]] += amount[f] * (share[e] if share.size > 0 else 1.0)
+
+
+@njit(cache=True, nogil=True)
+def all_touch(indptr, links, marked):
+    """Whether every path crosses a marked link."""
+    for f in range(indptr.size - 1):
+        touched = False
+        for e in range(indptr[f], indptr[f + 1]):
+            if marked[links[e]]:
+                touched = True
+                break
+        if not touched:
+            return False
+    return True
 
 
 @njit(cache=True, nogil=True)
@@ -116,7 +169,9 @@ def fluid_events(indptr, links, share, by_link, flows, capacity, size, start, to
             continue
         for i in range(running):
             rate[active[i]] = -1.0
-        water_fill(indptr, links, share, by_link, flows, weight, capacity, rate, left, claim, users, level, heap)
+        water_fill(
+            indptr, links, share, by_link, flows, weight, capacity, rate, left, claim, users, level, heap
+        )
         solves += 1
         step = np.inf
         for i in range(running):
@@ -137,3 +192,52 @@ def fluid_events(indptr, links, share, by_link, flows, capacity, size, start, to
         running = kept
         now = until
     return solves
+
+
+@njit(cache=True, nogil=True)
+def _mix(x):
+    """Scramble 64 bits (the finaliser of splitmix64)."""
+    x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return x ^ (x >> np.uint64(31))
+
+
+@njit(cache=True, nogil=True)
+def count_distinct(values, table):
+    """Count different values; `table` is scratch whose size is a power of two above their number."""
+    mask, count = np.uint64(table.size - 1), 0
+    table[:] = np.uint64(0)
+    for i in range(values.size):
+        value = values[i] | np.uint64(1)
+        place = (values[i] >> np.uint64(20)) & mask
+        while table[place] != np.uint64(0) and table[place] != value:
+            place = (place + np.uint64(1)) & mask
+        if table[place] == np.uint64(0):
+            table[place] = value
+            count += 1
+    return count
+
+
+@njit(cache=True, nogil=True)
+def recolour_links(indptr, links, share, flow_colour, link_colour, total):
+    """Give each link a colour made of its own and the multiset of (flow colour, share) on it."""
+    total[:] = np.uint64(0)
+    shared = share.size > 0
+    for f in range(indptr.size - 1):
+        colour = _mix(flow_colour[f] + np.uint64(0x9E3779B97F4A7C15))
+        for e in range(indptr[f], indptr[f + 1]):
+            total[links[e]] += _mix(colour ^ share[e]) if shared else colour
+    for link in range(total.size):
+        link_colour[link] = _mix(link_colour[link] * np.uint64(3) + total[link])
+
+
+@njit(cache=True, nogil=True)
+def recolour_flows(indptr, links, share, flow_colour, link_colour):
+    """Give each flow a colour made of its own and the multiset of (link colour, share) that it crosses."""
+    shared = share.size > 0
+    for f in range(indptr.size - 1):
+        total = np.uint64(0)
+        for e in range(indptr[f], indptr[f + 1]):
+            colour = _mix(link_colour[links[e]] + np.uint64(0x9E3779B97F4A7C15))
+            total += _mix(colour ^ share[e]) if shared else colour
+        flow_colour[f] = _mix(flow_colour[f] * np.uint64(3) + total)

@@ -1,6 +1,6 @@
 """Max-min fair rates: the front door."""
 
-from typing import Any
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -10,19 +10,24 @@ from topo_sim.topo.flow.paths import Paths, check_capacity, check_values, transp
 
 __all__ = ["max_min_rates"]
 
-_NO_SHARE = np.zeros(0)
+
+class SolverArrays(NamedTuple):
+    """What the kernels know of paths: rows by flow, shares (empty: all 1), rows by link."""
+
+    indptr: NDArray[np.int64]
+    links: NDArray[np.int32]
+    share: NDArray[np.float64]
+    by_link: NDArray[np.int64]
+    flows: NDArray[np.int32]
 
 
-def solver_arrays(paths: Paths, links: int) -> tuple[Any, ...]:
-    """Arrays that describe `paths` to the kernels: rows by flow, shares, rows by link."""
+def solver_arrays(paths: Paths, links: int) -> SolverArrays:
+    """Lay out `paths` for the kernels."""
     by_link, flows, _ = transpose(paths, links)
-    share = _NO_SHARE if paths.share is None else paths.share
-    return paths.indptr, paths.links, share, by_link, flows
+    return SolverArrays(paths.indptr, paths.links, paths.given_share, by_link, flows)
 
 
-def max_min_rates(
-    paths: Paths, capacity: ArrayLike, weights: ArrayLike | None = None
-) -> NDArray[np.float64]:
+def max_min_rates(paths: Paths, capacity: ArrayLike, weights: ArrayLike | None = None) -> NDArray[np.float64]:
     """Share link bandwidth among flows so that no rate can grow without shrinking a smaller one.
 
     Parameters
@@ -68,8 +73,10 @@ def max_min_rates(
     flows = len(paths)
     weight = np.ones(flows) if weights is None else check_values(weights, "weights", flows, positive=True)
     rate = np.full(flows, -1.0)
-    scratch = [np.empty(limits.size) for _ in range(2)]
-    users, level = np.empty(limits.size, np.int64), np.empty(limits.size)
-    heap = np.empty(limits.size, np.int64)
-    water_fill(*solver_arrays(paths, limits.size), weight, limits, rate, *scratch, users, level, heap)
+    p, width = solver_arrays(paths, limits.size), limits.size
+    left, claim, level = np.empty(width), np.empty(width), np.empty(width)
+    users, heap = np.empty(width, np.int64), np.empty(width, np.int64)
+    water_fill(
+        p.indptr, p.links, p.share, p.by_link, p.flows, weight, limits, rate, left, claim, users, level, heap
+    )
     return rate

@@ -8,8 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from topo_sim.base import FlowError
+from topo_sim.topo.flow.kernels import add_rows, sum_rows, take_rows
 
 __all__ = ["Paths", "check_capacity", "check_values", "transpose"]
+
+_NONE: NDArray[np.float64] = np.zeros(0)
 
 
 def _fail(message: str) -> None:
@@ -59,6 +62,26 @@ class Paths:
             object.__setattr__(self, "share", share)
 
     @classmethod
+    def trusted(
+        cls, indptr: NDArray[np.int64], links: NDArray[np.int32], share: NDArray[np.float64] | None = None
+    ) -> "Paths":
+        """Make paths from arrays of the right types that are known to fit, without checking them.
+
+        Parameters
+        ----------
+        indptr, links, share
+            As in the class.
+
+        Returns
+        -------
+        Paths
+        """
+        paths = object.__new__(cls)
+        for name, array in (("indptr", indptr), ("links", links), ("share", share)):
+            object.__setattr__(paths, name, array)
+        return paths
+
+    @classmethod
     def from_lists(cls, links: Sequence[Sequence[int]]) -> "Paths":
         """Make paths from one list of links per flow.
 
@@ -98,11 +121,20 @@ class Paths:
         -------
         Paths
         """
-        lengths = np.diff(self.indptr)[flows]
-        indptr = np.zeros(len(flows) + 1, dtype=np.int64)
-        np.cumsum(lengths, out=indptr[1:])
-        entry = np.repeat(self.indptr[:-1][flows] - indptr[:-1], lengths) + np.arange(indptr[-1])
-        return _trusted(indptr, self.links[entry], None if self.share is None else self.share[entry])
+        rows = np.ascontiguousarray(flows, dtype=np.int64)
+        indptr = np.zeros(len(rows) + 1, dtype=np.int64)
+        np.cumsum(np.diff(self.indptr)[rows], out=indptr[1:])
+        links = np.empty(indptr[-1], dtype=np.int32)
+        share = None if self.share is None else np.empty(indptr[-1])
+        take_rows(
+            self.indptr, self.links, self.given_share, rows, indptr, links, _NONE if share is None else share
+        )
+        return Paths.trusted(indptr, links, share)
+
+    @property
+    def given_share(self) -> NDArray[np.float64]:
+        """Shares as the kernels take them: empty where every flow is whole on every link."""
+        return _NONE if self.share is None else self.share
 
     def sum(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
         """Sum a per-link value along each path, weighted by share.
@@ -117,9 +149,9 @@ class Paths:
         ndarray of float64, shape (flows,)
             For a flow that splits, the mean over its bytes.
         """
-        each = values[self.links] if self.share is None else values[self.links] * self.share
-        flow = np.repeat(np.arange(len(self)), np.diff(self.indptr))
-        return np.bincount(flow, weights=each, minlength=len(self))
+        total = np.empty(len(self))
+        sum_rows(self.indptr, self.links, self.given_share, np.ascontiguousarray(values, float), total)
+        return total
 
     def load(self, amount: NDArray[np.float64], links: int) -> NDArray[np.float64]:
         """Sum a per-flow amount on each link.
@@ -135,19 +167,9 @@ class Paths:
         -------
         ndarray of float64, shape (links,)
         """
-        each = np.repeat(amount, np.diff(self.indptr))
-        if self.share is not None:
-            each = each * self.share
-        return np.bincount(self.links, weights=each, minlength=links)
-
-
-def _trusted(indptr: Any, links: Any, share: Any) -> Paths:
-    """Make paths from arrays that are known to fit, without checking them again."""
-    paths = object.__new__(Paths)
-    object.__setattr__(paths, "indptr", indptr)
-    object.__setattr__(paths, "links", links)
-    object.__setattr__(paths, "share", share)
-    return paths
+        total = np.zeros(links)
+        add_rows(self.indptr, self.links, self.given_share, np.ascontiguousarray(amount, float), total)
+        return total
 
 
 def _integers(values: Any, name: str) -> NDArray[Any]:
@@ -216,7 +238,9 @@ def check_capacity(paths: Paths, capacity: Any) -> NDArray[np.float64]:
     if array.ndim != 1:
         _fail(f"capacity: found shape {array.shape}, expected one dimension")
     if paths.links.size and paths.links.max() >= array.size:
-        _fail(f"links: found link {paths.links.max()}, expected less than {array.size}, the length of capacity")
+        _fail(
+            f"links: found link {paths.links.max()}, expected less than {array.size}, the length of capacity"
+        )
     wrong = ~(array > 0)
     if wrong.any():
         where = int(np.argmax(wrong))

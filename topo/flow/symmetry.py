@@ -3,45 +3,12 @@
 from dataclasses import dataclass
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from topo_sim.topo.flow.kernels import count_distinct, recolour_flows, recolour_links
 from topo_sim.topo.flow.paths import Paths
 
 __all__ = ["Quotient", "quotient"]
-
-
-@njit(cache=True, nogil=True)
-def _mix(x):
-    """Scramble 64 bits (the finaliser of splitmix64)."""
-    x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return x ^ (x >> np.uint64(31))
-
-
-@njit(cache=True, nogil=True)
-def _recolour_links(indptr, links, share, flow_colour, link_colour, total):
-    """Give each link a colour made of its own and the multiset of (flow colour, share) on it."""
-    total[:] = np.uint64(0)
-    shared = share.size > 0
-    for f in range(indptr.size - 1):
-        colour = _mix(flow_colour[f] + np.uint64(0x9E3779B97F4A7C15))
-        for e in range(indptr[f], indptr[f + 1]):
-            total[links[e]] += _mix(colour ^ share[e]) if shared else colour
-    for link in range(total.size):
-        link_colour[link] = _mix(link_colour[link] * np.uint64(3) + total[link])
-
-
-@njit(cache=True, nogil=True)
-def _recolour_flows(indptr, links, share, flow_colour, link_colour):
-    """Give each flow a colour made of its own and the multiset of (link colour, share) that it crosses."""
-    shared = share.size > 0
-    for f in range(indptr.size - 1):
-        total = np.uint64(0)
-        for e in range(indptr[f], indptr[f + 1]):
-            colour = _mix(link_colour[links[e]] + np.uint64(0x9E3779B97F4A7C15))
-            total += _mix(colour ^ share[e]) if shared else colour
-        flow_colour[f] = _mix(flow_colour[f] * np.uint64(3) + total)
 
 
 @dataclass(frozen=True)
@@ -112,11 +79,12 @@ def quotient(
     for column in np.zeros((0, 0)) if label is None else label.T:
         flow_colour = flow_colour * np.uint64(0x9E3779B97F4A7C15) + _bits(column)
     total = np.empty(width, np.uint64)
+    table = np.empty(1 << (2 * max(flows, width)).bit_length(), np.uint64)
     classes = (0, 0)
     while True:
-        _recolour_links(paths.indptr, paths.links, share, flow_colour, link_colour, total)
-        _recolour_flows(paths.indptr, paths.links, share, flow_colour, link_colour)
-        found = (np.unique(flow_colour).size, np.unique(link_colour).size)
+        recolour_links(paths.indptr, paths.links, share, flow_colour, link_colour, total)
+        recolour_flows(paths.indptr, paths.links, share, flow_colour, link_colour)
+        found = (count_distinct(flow_colour, table), count_distinct(link_colour, table))
         if found[0] * 2 > flows:
             return None
         if found == classes:
@@ -143,7 +111,7 @@ def _merge(
     amount = np.ones(entry.size) if paths.share is None else paths.share[entry]
     key = flow_class[flow] * first_link.size + link_class[paths.links[entry]]
     pairs, which = np.unique(key, return_inverse=True)
-    share = np.bincount(which.ravel(), weights=amount, minlength=pairs.size)
+    share = np.bincount(which.ravel(), weights=amount, minlength=pairs.size).astype(np.float64)
     indptr = np.searchsorted(pairs // first_link.size, np.arange(representative.size + 1))
     reduced = Paths(indptr, pairs % first_link.size, share)
     return Quotient(reduced, capacity[first_link], flow_class, representative)

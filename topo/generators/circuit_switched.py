@@ -9,7 +9,16 @@ from numpy.typing import NDArray
 
 from topo_sim.base import Rate, Time
 from topo_sim.topo.fabric import GPU, OCS, Fabric
-from topo_sim.topo.generators.common import Cables, Parts, check_size, generator, is_count, port_rate, read, require
+from topo_sim.topo.generators.common import (
+    Cables,
+    Parts,
+    check_size,
+    generator,
+    is_count,
+    port_rate,
+    read,
+    require,
+)
 
 __all__ = ["circuit_switched"]
 
@@ -50,7 +59,10 @@ def _rings(endpoints: int, ports: int, strides: Sequence[int] | None) -> list[ND
     require(
         (len(chosen) == count, f"strides: found {len(chosen)} values, expected {count} for {ports} ports"),
         *(
-            (is_count(s) and gcd(s, endpoints) == 1, f"strides: found {s!r}, expected integers coprime to {endpoints}")
+            (
+                is_count(s) and gcd(s, endpoints) == 1,
+                f"strides: found {s!r}, expected integers coprime to {endpoints}",
+            )
             for s in chosen
         ),
     )
@@ -66,13 +78,21 @@ def _matchings(endpoints: int, matchings: Sequence[Pairs]) -> list[NDArray[np.in
         plane = np.arange(endpoints)
         for j, pair in enumerate(pairs):
             place = f"light_paths[{i}][{j}]"
-            if len(pair) != 2 or not all(is_count(e, 0) and e < endpoints for e in pair) or pair[0] == pair[1]:
-                faults.append((False, f"{place}: found {pair!r}, expected two different ranks below {endpoints}"))
+            if (
+                len(pair) != 2
+                or not all(is_count(e, 0) and e < endpoints for e in pair)
+                or pair[0] == pair[1]
+            ):
+                faults.append(
+                    (False, f"{place}: found {pair!r}, expected two different ranks below {endpoints}")
+                )
                 continue
             a, b = int(pair[0]), int(pair[1])
             if plane[a] != a or plane[b] != b:
                 end = a if plane[a] != a else b
-                faults.append((False, f"{place}: endpoint {end} uses its port twice, expected once per matching"))
+                faults.append(
+                    (False, f"{place}: endpoint {end} uses its port twice, expected once per matching")
+                )
             plane[a], plane[b] = b, a
         planes.append(plane)
     require(*faults)
@@ -111,7 +131,10 @@ def _graph(planes: list[NDArray[np.int64]], rate: float, delay: float, medium: s
         circuits = [(f"gpu{i}", f"gpu{j}") for i, j in enumerate(plane.tolist()) if i != j]
         graph.add_node(f"ocs{p}", kind="ocs", circuits=circuits)
         graph.add_edges_from(
-            ((f"gpu{i}", f"ocs{p}") for i in range(endpoints)), bandwidth=rate, latency=delay / 2, medium=medium
+            ((f"gpu{i}", f"ocs{p}") for i in range(endpoints)),
+            bandwidth=rate,
+            latency=delay / 2,
+            medium=medium,
         )
     return graph
 

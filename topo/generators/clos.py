@@ -6,7 +6,16 @@ import numpy as np
 
 from topo_sim.base import Rate, Time
 from topo_sim.topo.fabric import GPU, SWITCH
-from topo_sim.topo.generators.common import Cables, Parts, check_size, generator, is_count, port_rate, read, require
+from topo_sim.topo.generators.common import (
+    Cables,
+    Parts,
+    check_size,
+    generator,
+    is_count,
+    port_rate,
+    read,
+    require,
+)
 from topo_sim.topo.structure import Clos
 
 __all__ = ["fat_tree", "leaf_spine", "single_switch"]
@@ -128,8 +137,8 @@ def leaf_spine(
 
     Examples
     --------
-    >>> leaf_spine(8, 8, 4, trunk=2)
-    <Fabric leaf_spine(leaves=8, endpoints_per_leaf=8, spines=4, trunk=2): 64 endpoints, 12 switches, 128 cables>
+    >>> leaf_spine(8, 8, 4)
+    <Fabric leaf_spine(leaves=8, endpoints_per_leaf=8, spines=4): 64 endpoints, 12 switches, 96 cables>
     """
     sizes = {"leaves": leaves, "endpoints_per_leaf": endpoints_per_leaf, "spines": spines, "trunk": trunk}
     require(
@@ -192,13 +201,21 @@ def fat_tree(
     >>> fat_tree(down=(8, 8, 4), up=(1, 8, 8)).switches
     128
     """
-    clos = _explicit_tree(k, down, up) if down is not None or up is not None else _tree(k, levels, oversubscription)
+    clos = (
+        _explicit_tree(k, down, up)
+        if down is not None or up is not None
+        else _tree(k, levels, oversubscription)
+    )
     check_size(sum(clos.cables), clos.endpoints)
     tiers = len(clos.down)
     per_tier = [bandwidth] * tiers if isinstance(bandwidth, (str, int, float)) else list(bandwidth)
     require((len(per_tier) == tiers, f"bandwidth: found {len(per_tier)} values, expected 1 or {tiers}"))
     rates = [read("bandwidth", value) for value in per_tier]
-    names = ("gpu", "edge", "aggregation", "core") if tiers == 3 else ("gpu", *(f"t{t}." for t in range(1, tiers + 1)))
+    names = (
+        ("gpu", "edge", "aggregation", "core")
+        if tiers == 3
+        else ("gpu", *(f"t{t}." for t in range(1, tiers + 1)))
+    )
     return _parts(clos, names, rates, read("latency", latency), medium)
 
 
@@ -215,7 +232,7 @@ def _tree(k: int | None, levels: int, oversubscription: int | Sequence[int]) -> 
     require(
         (
             len(ratios) == levels - 1,
-            f"oversubscription: found {len(ratios)} values, expected 1 or {levels - 1} (one per tier below the top)",
+            f"oversubscription: found {len(ratios)} values, expected 1 or {levels - 1}",
         ),
         *(
             (

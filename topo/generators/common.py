@@ -103,7 +103,7 @@ def check_size(cables: int, endpoints: int) -> None:
 
 def is_count(value: object, least: int = 1) -> bool:
     """Whether `value` is an integer (and no bool) of at least `least`."""
-    return isinstance(value, (int, np.integer)) and not isinstance(value, bool) and value >= least
+    return isinstance(value, (int, np.integer)) and not isinstance(value, bool) and int(value) >= least
 
 
 def read(name: str, value: object) -> float:

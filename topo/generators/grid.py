@@ -7,7 +7,16 @@ import numpy as np
 
 from topo_sim.base import Rate, Time
 from topo_sim.topo.fabric import GPU
-from topo_sim.topo.generators.common import Cables, Parts, check_size, generator, is_count, port_rate, read, require
+from topo_sim.topo.generators.common import (
+    Cables,
+    Parts,
+    check_size,
+    generator,
+    is_count,
+    port_rate,
+    read,
+    require,
+)
 from topo_sim.topo.structure import Grid
 
 __all__ = ["mesh", "torus"]

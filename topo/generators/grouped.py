@@ -9,7 +9,15 @@ from numpy.typing import NDArray
 
 from topo_sim.base import FaultsError, TopologyError
 from topo_sim.topo.fabric import GPU, Fabric
-from topo_sim.topo.generators.common import GENERATORS, Cables, Parts, check_size, generator, is_count, require
+from topo_sim.topo.generators.common import (
+    GENERATORS,
+    Cables,
+    Parts,
+    check_size,
+    generator,
+    is_count,
+    require,
+)
 
 __all__ = ["FabricSpec", "grouped"]
 
@@ -40,13 +48,16 @@ def _sub_fabric(place: str, spec: Mapping[str, Any] | Fabric, endpoints: int) ->
 
 
 def _bundles(fabric: Fabric, node: NDArray[np.int64]) -> list[Cables]:
-    """The links of a sub-fabric, one way each, with its nodes renumbered."""
+    """Bundle the links of a sub-fabric, one way each, with its nodes renumbered."""
     styles = np.stack([fabric.capacity, fabric.latency, fabric.medium], axis=1)
     kinds, which = np.unique(styles, axis=0, return_inverse=True)
     bundles = []
     for i, (capacity, latency, medium) in enumerate(kinds):
         mine = which.ravel() == i
-        ends = (node[fabric.link_source[mine]].astype(np.int32), node[fabric.link_target[mine]].astype(np.int32))
+        ends = (
+            node[fabric.link_source[mine]].astype(np.int32),
+            node[fabric.link_target[mine]].astype(np.int32),
+        )
         bundles.append(Cables(*ends, float(capacity), float(latency), fabric.media[int(medium)]))
     return bundles
 
@@ -78,7 +89,7 @@ def grouped(
     attach: Literal["rail", "block"] = "rail",
     forward: bool | None = None,
 ) -> Parts:
-    """Groups of endpoints with one fabric inside each group and another one over all endpoints.
+    """Join endpoints in groups by one fabric inside each group and another one over all of them.
 
     Parameters
     ----------
@@ -101,8 +112,10 @@ def grouped(
 
     Examples
     --------
-    >>> grouped(64, 4, between={"generator": "leaf_spine", "leaves": 8, "endpoints_per_leaf": 32, "spines": 8})
-    <Fabric grouped(...): 256 endpoints, 16 switches, 704 cables>
+    Eight nodes of four, each with a full mesh inside, all on one switch:
+
+    >>> grouped(8, 4)
+    <Fabric grouped(groups=8, size=4): 32 endpoints, 1 switches, 80 cables>
     """
     require(
         (is_count(groups), f"groups: found {groups!r}, expected an integer of at least 1"),
@@ -150,9 +163,10 @@ def _bisection(outer: Fabric, groups: int) -> float | None:
     and at most their own injection outside, so with full bisection outside the two meet.
     """
     out = np.bincount(outer.link_source, weights=outer.capacity, minlength=len(outer.kind))[outer.endpoints]
-    full = outer.exact_bisection is not None and np.ptp(out) == 0 and groups % 2 == 0
-    if full and np.isclose(outer.exact_bisection, out[0] * (outer.ranks // 2)):
-        return outer.exact_bisection
+    found = outer.exact_bisection
+    full = out[0] * (outer.ranks // 2)
+    if found is not None and np.ptp(out) == 0 and groups % 2 == 0 and np.isclose(found, full):
+        return found
     return None
 
 

@@ -56,7 +56,9 @@ class Routing:
 ROUTINGS: Registry[Routing] = Registry("routing")
 
 
-def routing(name: str, summary: str) -> Callable[[Callable[[Fabric, Flows], Paths]], Callable[[Fabric, Flows], Paths]]:
+def routing(
+    name: str, summary: str
+) -> Callable[[Callable[[Fabric, Flows], Paths]], Callable[[Fabric, Flows], Paths]]:
     """Register the decorated ``(fabric, flows) -> Paths`` function as a routing."""
 
     def enter(function: Callable[[Fabric, Flows], Paths]) -> Callable[[Fabric, Flows], Paths]:
@@ -127,7 +129,7 @@ def route(
 
 
 def clos_arrays(clos: Clos) -> dict[str, Any]:
-    """The numbering of a Clos, as arrays for the kernels."""
+    """Put the numbering of a Clos into arrays for the kernels."""
     names = ("down", "up", "trunk", "roots", "level_base", "cable_base")
     return {name: np.array(getattr(clos, name), dtype=np.int64) for name in names}
 
@@ -148,11 +150,23 @@ def _check_found(fabric: Fabric, flows: Flows, length: NDArray[np.int64]) -> Non
         raise RoutingError(f"{fabric.name}: no path for {pairs}{more}")
 
 
-def _gather(begin: NDArray[np.int64], length: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Row pointers in flow order, and for each entry its place in the searched order."""
+def _in_flow_order(
+    begin: NDArray[np.int64],
+    length: NDArray[np.int64],
+    links: NDArray[np.int32],
+    shares: NDArray[np.float64] | None = None,
+) -> Paths:
+    """Put rows that were searched target by target into the order of the flows."""
     indptr = np.zeros(len(length) + 1, dtype=np.int64)
     np.cumsum(length, out=indptr[1:])
-    return indptr, np.repeat(begin - indptr[:-1], length) + np.arange(indptr[-1])
+    if np.array_equal(begin, indptr[:-1]):
+        return Paths.trusted(indptr, links, shares)
+    order = np.argsort(begin, kind="stable")
+    searched = np.zeros(len(length) + 1, dtype=np.int64)
+    np.cumsum(length[order], out=searched[1:])
+    place = np.empty_like(order)
+    place[order] = np.arange(len(order))
+    return Paths.trusted(searched, links, shares).take(place)
 
 
 def search(fabric: Fabric, flows: Flows, *, hashed: bool) -> Paths:
@@ -161,8 +175,7 @@ def search(fabric: Fabric, flows: Flows, *, hashed: bool) -> Paths:
     ends = (flows.source, flows.target, flows.label)
     begin, length, links = search_single(*ends, order, flows.seed, hashed, *_adjacency(fabric))
     _check_found(fabric, flows, length)
-    indptr, entry = _gather(begin, length)
-    return Paths(indptr, links[entry])
+    return _in_flow_order(begin, length, links)
 
 
 def search_shares(fabric: Fabric, flows: Flows) -> Paths:
@@ -170,5 +183,4 @@ def search_shares(fabric: Fabric, flows: Flows) -> Paths:
     order = np.argsort(flows.target, kind="stable")
     begin, length, links, shares = search_split(flows.source, flows.target, order, *_adjacency(fabric))
     _check_found(fabric, flows, length)
-    indptr, entry = _gather(begin, length)
-    return Paths(indptr, links[entry], shares[entry])
+    return _in_flow_order(begin, length, links, shares)

@@ -23,6 +23,8 @@ def dimension_order(fabric: Fabric, flows: Flows) -> Paths:
     """
     grid = fabric.structure
     if not isinstance(grid, Grid):
-        raise RoutingError(f'{fabric.name}: dimension_order needs a torus or mesh; choose "ecmp" or "ecmp_split"')
+        raise RoutingError(
+            f'{fabric.name}: dimension_order needs a torus or mesh; choose "ecmp" or "ecmp_split"'
+        )
     shape = [np.array(values) for values in (grid.dims, grid.strides, grid.rings, grid.cable_base)]
-    return Paths(*grid_single(flows.source, flows.target, *shape))
+    return Paths.trusted(*grid_single(flows.source, flows.target, *shape))

@@ -20,5 +20,5 @@ def ecmp_split(fabric: Fabric, flows: Flows) -> Paths:
     if isinstance(fabric.structure, Clos):
         arrays = clos_arrays(fabric.structure)
         del arrays["level_base"]
-        return Paths(*clos_split(flows.source, flows.target, **arrays))
+        return Paths.trusted(*clos_split(flows.source, flows.target, **arrays))
     return search_shares(fabric, flows)

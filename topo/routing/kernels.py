@@ -7,7 +7,7 @@ flows 0..n-1 and return links in compressed rows; a row of -1 marks a flow with 
 import numpy as np
 from numba import njit
 
-__all__ = ["clos_single", "clos_split", "grid_single", "search_single", "search_split"]
+__all__ = ["clos_single", "clos_split", "grid_single", "hash_values", "search_single", "search_split"]
 
 
 @njit(cache=True, nogil=True)
@@ -24,6 +24,15 @@ def _flow_key(seed, source, target, label):
     key = _mix(key ^ np.uint64(source))
     key = _mix(key ^ (np.uint64(target) << np.uint64(20)))
     return _mix(key ^ (np.uint64(label) << np.uint64(40)))
+
+
+@njit(cache=True, nogil=True)
+def hash_values(sources, targets, labels, seed):
+    """Hash every flow to 64 bits."""
+    out = np.empty(sources.size, np.uint64)
+    for f in range(sources.size):
+        out[f] = _flow_key(seed, sources[f], targets[f], labels[f])
+    return out
 
 
 @njit(cache=True, nogil=True)
@@ -95,8 +104,8 @@ def _mark(order, first, targets, sources, wanted, epoch):
 
 @njit(cache=True, nogil=True)
 def search_single(
-    sources, targets, labels, order, seed, hashed, forwards, in_ptr, in_links, out_ptr, out_links, link_source,
-    link_target, widest,
+    sources, targets, labels, order, seed, hashed,
+    forwards, in_ptr, in_links, out_ptr, out_links, link_source, link_target, widest,
 ):  # fmt: skip
     """One shortest path per flow: the first link at each hop, or a hashed one.
 
@@ -112,7 +121,9 @@ def search_single(
     while first < order.size:
         root = targets[order[first]]
         last, pending = _mark(order, first, targets, sources, wanted, epoch)
-        _distances(root, forwards, in_ptr, in_links, link_source, wanted, pending, seen, distance, queue, epoch)
+        _distances(
+            root, forwards, in_ptr, in_links, link_source, wanted, pending, seen, distance, queue, epoch
+        )
         for i in range(first, last):
             f = order[i]
             node = sources[f]
@@ -154,7 +165,9 @@ def search_split(
     while first < order.size:
         root = targets[order[first]]
         last, pending = _mark(order, first, targets, sources, wanted, epoch)
-        _distances(root, forwards, in_ptr, in_links, link_source, wanted, pending, seen, distance, queue, epoch)
+        _distances(
+            root, forwards, in_ptr, in_links, link_source, wanted, pending, seen, distance, queue, epoch
+        )
         for i in range(first, last):
             f = order[i]
             begin[f] = used

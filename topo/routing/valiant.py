@@ -7,6 +7,7 @@ from topo_sim.topo.fabric import GPU, SWITCH, Fabric
 from topo_sim.topo.flow.paths import Paths
 from topo_sim.topo.routing.common import Flows, routing, search
 from topo_sim.topo.routing.dimension_order import dimension_order
+from topo_sim.topo.routing.kernels import hash_values
 from topo_sim.topo.structure import Clos, Grid
 
 __all__ = ["valiant"]
@@ -38,7 +39,7 @@ def valiant(fabric: Fabric, flows: Flows) -> Paths:
 
     Notes
     -----
-    Each flow draws its own node, so the answer depends on the order of flows. A flow to itself stays.
+    The node is a hash of (seed, source, target, label). A flow to itself stays.
 
     References
     ----------
@@ -47,8 +48,8 @@ def valiant(fabric: Fabric, flows: Flows) -> Paths:
     middles = _middles(fabric)
     if middles.size == 0:
         return search(fabric, flows, hashed=True)
-    draw = np.random.default_rng(flows.seed).integers(0, middles.size, len(flows.source))
-    middle = np.where(flows.source == flows.target, flows.source, middles[draw])
+    draw = hash_values(flows.source, flows.target, flows.label, flows.seed) % np.uint64(middles.size)
+    middle = np.where(flows.source == flows.target, flows.source, middles[draw.astype(np.int64)])
     halves = (
         Flows(flows.source, middle, flows.label, flows.seed),
         Flows(middle, flows.target, flows.label, flows.seed),

@@ -1,0 +1,223 @@
+"""Lower bounds on the time of a collective on a fabric, whatever the algorithm."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from topo_sim.base import CollectiveError
+from topo_sim.collectives.collective import Collective
+from topo_sim.topo import Fabric
+from topo_sim.topo.distances import hop_sum, latencies_from
+from topo_sim.topo.fabric import GPU, SWITCH
+from topo_sim.topo.structure import Clos, Grid
+
+__all__ = ["LowerBound", "lower_bound"]
+
+LATENCY_SOURCES = 16
+DISTANCE_UP_TO = 1024
+
+
+@dataclass(frozen=True)
+class LowerBound:
+    """What no schedule can beat: a latency, and a time per byte with the latency of one message.
+
+    Parameters
+    ----------
+    latency : float, s
+        Farthest pair of ranks that must hear of each other, message overhead included.
+    first : float, s
+        Least latency of any message, overhead included.
+    pace : float, s/B
+        Time per byte of size, from the tightest cut.
+    reason : str
+        Which cut that is.
+    """
+
+    latency: float
+    first: float
+    pace: float
+    reason: str
+
+    def time(self, size: float) -> float:
+        """Lower bound at a size.
+
+        Parameters
+        ----------
+        size : float, B
+
+        Returns
+        -------
+        float, s
+        """
+        return max(self.latency, self.first + self.pace * size)
+
+    def tight(self, size: float) -> str:
+        """Which of the two bounds holds at a size.
+
+        Parameters
+        ----------
+        size : float, B
+
+        Returns
+        -------
+        str
+        """
+        return "latency of the farthest pair" if self.time(size) == self.latency else self.reason
+
+
+def _partitions(fabric: Fabric) -> Iterator[tuple[str, NDArray[np.int64]]]:
+    """Ways to cut the nodes into parts that may hold traffic back: a label per node, and a name."""
+    nodes = np.arange(len(fabric.kind))
+    yield "ports of one endpoint", nodes
+    structure = fabric.structure
+    if isinstance(structure, Clos):
+        for level in range(1, len(structure.down)):
+            label = nodes + nodes.size
+            for lower in range(level + 1):
+                base, count = structure.level_base[lower], structure.level_sizes[lower]
+                label[base : base + count] = (
+                    np.arange(count)
+                    // structure.roots[lower]
+                    // (np.prod(structure.down[lower:level], dtype=np.int64))
+                )
+            yield f"uplinks of a subtree of tier {level}", label
+    elif isinstance(structure, Grid):
+        for axis, (k, stride) in enumerate(zip(structure.dims, structure.strides, strict=True)):
+            yield f"half cut across axis {axis}", (nodes // stride % k < k // 2).astype(np.int64)
+    else:
+        yield from _clusters(fabric)
+        yield "uplinks of a switch", _around_switches(fabric)
+
+
+def _clusters(fabric: Fabric) -> Iterator[tuple[str, NDArray[np.int64]]]:
+    """Components joined by links faster than each capacity that occurs."""
+    for capacity in np.unique(fabric.capacity)[:-1][:32]:
+        fast = fabric.capacity > capacity
+        label = np.arange(len(fabric.kind))
+        source, target = fabric.link_source[fast], fabric.link_target[fast]
+        while True:
+            before = label.copy()
+            np.minimum.at(label, target, label[source])
+            np.minimum.at(label, source, label[target])
+            label = label[label]
+            if np.array_equal(label, before):
+                break
+        yield "links between groups joined faster inside", label
+
+
+def _around_switches(fabric: Fabric) -> NDArray[np.int64]:
+    """Each endpoint with the first switch that it is joined to."""
+    label = np.arange(len(fabric.kind))
+    up = (fabric.kind[fabric.link_source] == GPU) & (fabric.kind[fabric.link_target] == SWITCH)
+    for link in np.flatnonzero(up)[::-1]:
+        label[fabric.link_source[link]] = fabric.link_target[link]
+    return label
+
+
+def _cut_pace(
+    collective: Collective, fabric: Fabric, nodes: NDArray[np.int32], label: NDArray[np.int64]
+) -> float:
+    """Time per byte of the tightest part of a partition."""
+    p = len(nodes)
+    parts, part = np.unique(label, return_inverse=True)
+    part = part.ravel()
+    source, target = part[fabric.link_source], part[fabric.link_target]
+    across = source != target
+    out = np.bincount(source[across], fabric.capacity[across], parts.size)
+    into = np.bincount(target[across], fabric.capacity[across], parts.size)
+    inside = np.bincount(part[nodes], minlength=parts.size).astype(np.float64)
+    cuts = (inside > 0) & (inside < p) & (out > 0) & (into > 0)
+    if not cuts.any():
+        return 0.0
+    root = np.arange(parts.size) == part[nodes[0]]
+    leaving = collective.leaves(inside[cuts], p, root[cuts]) / out[cuts]
+    entering = collective.leaves(p - inside[cuts], p, ~root[cuts]) / into[cuts]
+    return float(max(leaving.max(), entering.max()))
+
+
+def _distance_pace(fabric: Fabric, p: int) -> float:
+    """Time per byte of all-to-all if every link were busy all the time with shortest paths."""
+    return hop_sum(fabric, p) / p / float(fabric.capacity.sum())
+
+
+def lower_bound(
+    collective: Collective, fabric: Fabric, ranks: int | None = None, *, overhead: float = 0.0
+) -> LowerBound:
+    """Bound the time of a collective from below, for schedules whose ranks do the combining.
+
+    Parameters
+    ----------
+    collective : Collective
+    fabric : Fabric
+    ranks : int, optional
+        The first so many endpoints take part. Default: all.
+    overhead : float, s
+        Per message.
+
+    Returns
+    -------
+    LowerBound
+
+    Raises
+    ------
+    CollectiveError
+        If a rank cannot be reached from another.
+
+    Notes
+    -----
+    Cuts: a set S of nodes must send ``collective.leaves`` bytes over the capacity that leaves it, and
+    likewise receive. Tried are single endpoints, subtrees of a Clos, halves of a grid, groups that are
+    joined faster inside, and switches with their endpoints. All ranks together must send
+    ``collective.sent``. All-to-all must also carry every byte over its distance.
+
+    References
+    ----------
+    Patarasuk and Yuan, "Bandwidth optimal all-reduce algorithms", JPDC 2009; Basu et al., "Efficient
+    all-to-all collective communication schedules for direct-connect topologies", HPDC 2024.
+
+    Examples
+    --------
+    >>> from topo_sim.collectives import COLLECTIVES
+    >>> from topo_sim.topo import single_switch
+    >>> lower_bound(COLLECTIVES["all_reduce"], single_switch(4, bandwidth=1e9, latency=0)).time(1e9)
+    1.5
+    """
+    p = fabric.ranks if ranks is None else ranks
+    if p < 2:
+        return LowerBound(0.0, 0.0, 0.0, "one rank")
+    nodes = fabric.endpoints[:p]
+    out = np.bincount(fabric.link_source, fabric.capacity, len(fabric.kind))[nodes].sum()
+    into = np.bincount(fabric.link_target, fabric.capacity, len(fabric.kind))[nodes].sum()
+    farthest = _farthest(collective, fabric, p)
+    paces = [("ports of all endpoints together", collective.sent(p) / min(out, into))]
+    paces += [(name, _cut_pace(collective, fabric, nodes, label)) for name, label in _partitions(fabric)]
+    if collective.name == "all_to_all" and p <= DISTANCE_UP_TO:
+        paces.append(("all links together, over shortest paths", _distance_pace(fabric, p)))
+    reason, pace = max(paces, key=lambda item: item[1])
+    return LowerBound(farthest + overhead, _least_first(fabric) + overhead, pace, reason)
+
+
+def _farthest(collective: Collective, fabric: Fabric, p: int) -> float:
+    """Largest latency between two ranks that must hear of each other (from a sample of sources)."""
+    sources = np.unique(np.linspace(0, p - 1, LATENCY_SOURCES).astype(np.int64))
+    reach = latencies_from(fabric, sources[:1] if collective.name == "broadcast" else sources)[:, :p]
+    if not np.isfinite(reach).all():
+        i, j = np.argwhere(~np.isfinite(reach))[0]
+        ends = (fabric.names[fabric.endpoints[r]] for r in (sources[i], j))
+        raise CollectiveError(
+            f"{fabric.name}: no path for {' -> '.join(ends)}, expected all ranks to be connected"
+        )
+    return float(reach.max())
+
+
+def _least_first(fabric: Fabric) -> float:
+    """Least latency of any message: one direct link, or a link up and one down."""
+    from_gpu = fabric.kind[fabric.link_source] == GPU
+    to_gpu = fabric.kind[fabric.link_target] == GPU
+    direct = fabric.latency[from_gpu & to_gpu].min(initial=np.inf)
+    via = fabric.latency[from_gpu & ~to_gpu].min(initial=np.inf) + fabric.latency[~from_gpu & to_gpu].min(
+        initial=np.inf
+    )
+    return float(min(direct, via))

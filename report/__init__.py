@@ -1,0 +1,26 @@
+"""Tables, plots and machine-readable output, made from result objects."""
+
+from topo_sim.report.formats import to_csv, to_json, write_text
+from topo_sim.report.plots import plot_comparison, save_figure
+from topo_sim.report.tables import (
+    collective_table,
+    comparison_tables,
+    info_table,
+    list_table,
+    sharing_table,
+    to_text,
+)
+
+__all__ = [
+    "collective_table",
+    "comparison_tables",
+    "info_table",
+    "list_table",
+    "plot_comparison",
+    "save_figure",
+    "sharing_table",
+    "to_csv",
+    "to_json",
+    "to_text",
+    "write_text",
+]

@@ -1,0 +1,272 @@
+"""Tables for people."""
+
+import io
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from rich import box
+from rich.console import Console, Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from topo_sim.base import format_quantity
+from topo_sim.collectives import COLLECTIVES, CollectiveCost
+from topo_sim.studies import CollectiveTable, Comparison, Sharing
+from topo_sim.topo import Fabric, FabricMetrics
+
+__all__ = ["collective_table", "comparison_tables", "info_table", "list_table", "sharing_table", "to_text"]
+
+
+def _table(title: str, columns: Iterable[str], left: int = 1) -> Table:
+    table = Table(title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, pad_edge=False)
+    for i, name in enumerate(columns):
+        table.add_column(name, justify="left" if i < left else "right", no_wrap=True)
+    return table
+
+
+def to_text(renderable: RenderableType, width: int, colour: bool = False) -> str:
+    """Render a table as text.
+
+    Parameters
+    ----------
+    renderable : rich renderable
+    width : int
+        Columns to fill at most.
+    colour : bool
+        Whether to use terminal styles.
+
+    Returns
+    -------
+    str
+    """
+    buffer = io.StringIO()
+    Console(file=buffer, width=width, force_terminal=colour, no_color=not colour).print(renderable)
+    return "\n".join(line.rstrip() for line in buffer.getvalue().splitlines()) + "\n"
+
+
+def _interval(bounds: tuple[float, float]) -> str:
+    low, high = (format_quantity(value, "rate", 3) for value in bounds)
+    return low if low == high else f"{low} .. {high}"
+
+
+def _cell(cost: CollectiveCost) -> str:
+    return (
+        f"{format_quantity(cost.time, 'time', 3)}  {format_quantity(cost.busbw, 'rate', 3)}\n"
+        f"{cost.algorithm}  {cost.fraction:.0%}"
+    )
+
+
+def comparison_tables(comparison: Comparison) -> RenderableType:
+    """Tables of a comparison: one of scalars, one per collective.
+
+    Parameters
+    ----------
+    comparison : Comparison
+
+    Returns
+    -------
+    rich renderable
+    """
+    scalars = _table(
+        "Fabrics",
+        ["fabric", "H100s", "endpoints", "switches", "OCS", "cables", "diameter", "mean hops",
+         "injection", "bisection / endpoint", "routing"],
+    )  # fmt: skip
+    for fabric in comparison.fabrics:
+        m = fabric.metrics
+        scalars.add_row(
+            fabric.name,
+            f"{fabric.h100_equivalents:g}",
+            f"{m.endpoints:,}",
+            f"{m.switches:,}",
+            f"{m.circuit_switches:,}",
+            f"{m.cables:,}",
+            str(m.hops.diameter),
+            f"{m.hops.mean:.2f}",
+            format_quantity(m.injection, "rate"),
+            _interval(m.bisection_per_endpoint),
+            fabric.routing,
+        )
+    parts: list[RenderableType] = [scalars]
+    for name in comparison.collectives:
+        headings = [format_quantity(size, "size") for size in comparison.sizes]
+        table = _table(
+            f"Best {COLLECTIVES[name].title}: time, bus bandwidth; algorithm, share of its lower bound",
+            ["fabric", *headings],
+        )
+        for fabric in comparison.fabrics:
+            cells = [_cell(comparison.cost(fabric, name, size)) for size in comparison.sizes]
+            table.add_row(fabric.name, *cells, end_section=True)
+        parts.append(table)
+    return Group(*parts, *_notes(comparison))
+
+
+def _notes(comparison: Comparison) -> list[Text]:
+    ranks = sorted({fabric.metrics.endpoints for fabric in comparison.fabrics})
+    notes = ["hops: links crossed between two endpoints; injection: capacity that leaves an endpoint"]
+    if any(not fabric.metrics.bisection.exact for fabric in comparison.fabrics):
+        notes.append("bisection a .. b: no closed form; proven lower bound .. best cut found")
+    if len(ranks) > 1 and "all_to_all" in comparison.collectives:
+        notes.append(
+            f"all-to-all: the size is what one endpoint sends, so {ranks[-1]} endpoints move "
+            f"{ranks[-1] / ranks[0]:g}x the bytes of {ranks[0]}"
+        )
+    return [Text(f"  {note}", style="dim") for note in notes]
+
+
+def collective_table(result: CollectiveTable) -> RenderableType:
+    """Table of the algorithms of one collective, with what holds the best one back.
+
+    Parameters
+    ----------
+    result : CollectiveTable
+
+    Returns
+    -------
+    rich renderable
+    """
+    first = result.costs[0]
+    table = _table(
+        f"{COLLECTIVES[result.collective].title} on {result.fabric}: {first.ranks} ranks, {first.routing}",
+        ["size", "algorithm", "time", "algbw", "busbw", "lower bound", "of bound", "steps", "busiest link"],
+        left=2,
+    )
+    size = None
+    for label, cost in zip(result.labels, result.costs, strict=True):
+        if size is not None and cost.size != size:
+            table.add_section()
+        busiest = cost.bottleneck[0] if cost.bottleneck else None
+        more = f" (+{cost.busiest_count - 1})" if cost.busiest_count > 1 else ""
+        table.add_row(
+            format_quantity(cost.size, "size") if cost.size != size else "",
+            label,
+            format_quantity(cost.time, "time"),
+            format_quantity(cost.algbw, "rate"),
+            format_quantity(cost.busbw, "rate"),
+            format_quantity(cost.lower_bound, "time"),
+            f"{cost.fraction:.1%}",
+            f"{int(cost.step_repeats.sum()):,}",
+            f"{busiest.name}{more} {busiest.share:.0%}" if busiest else "-",
+        )
+        size = cost.size
+    bounds = sorted({cost.bound for cost in result.costs})
+    note = (
+        f"  lower bound from: {'; '.join(bounds)}. Busiest link: (+ as busy), share of the time that it works"
+    )
+    return Group(table, Text(note, style="dim"))
+
+
+def sharing_table(result: Sharing) -> RenderableType:
+    """Summary of shared bandwidth.
+
+    Parameters
+    ----------
+    result : Sharing
+
+    Returns
+    -------
+    rich renderable
+    """
+    summary = result.to_dict()
+    table = _table(f"{result.pattern} on {result.fabric}: max-min fair rates", ["", ""])
+    table.show_header = False
+    for label, value in (
+        ("flows", f"{summary['flows']:,}"),
+        ("routing", f"{result.routing} (seed {result.seed})"),
+        ("mean hops", f"{summary['mean_hops']:.2f}"),
+        ("rate, least", format_quantity(summary["rate_min_B_per_s"], "rate")),
+        ("rate, mean", format_quantity(summary["rate_mean_B_per_s"], "rate")),
+        ("rate, most", format_quantity(summary["rate_max_B_per_s"], "rate")),
+        ("rate, sum", format_quantity(summary["rate_sum_B_per_s"], "rate")),
+        ("links used", f"{summary['links_used']:,} of {summary['links']:,}"),
+        ("links full", f"{summary['links_full']:,}"),
+        (f"last flow of {format_quantity(result.size, 'size')} ends", format_quantity(result.finish, "time")),
+    ):
+        table.add_row(label, value)
+    held = _table("Links that hold most flows back", ["link", "flows"])
+    for name, flows in result.full_links:
+        held.add_row(name, f"{flows:,}")
+    note = "  certificate checked: no link over capacity, every flow has a full link where none is faster"
+    return Group(table, held, Text(note, style="dim"))
+
+
+def info_table(fabric: Fabric, m: FabricMetrics, text: Sequence[tuple[str, str]]) -> RenderableType:
+    """Tabulate what a fabric is.
+
+    Parameters
+    ----------
+    fabric : Fabric
+    m : FabricMetrics
+    text : sequence of (label, value)
+        More rows, shown first.
+
+    Returns
+    -------
+    rich renderable
+    """
+    table = _table(fabric.name, ["", ""], left=2)
+    table.columns[1].no_wrap = False
+    table.show_header = False
+    rows = [
+        *text,
+        ("endpoints", f"{m.endpoints:,}"),
+        ("switches", f"{m.switches:,}"),
+        ("circuit switches", f"{m.circuit_switches:,}"),
+        ("cables", f"{m.cables:,}"),
+        ("links", f"{m.links:,} (one way each)"),
+        ("injection / endpoint", format_quantity(m.injection, "rate")),
+        ("diameter", f"{m.hops.diameter} hops" + ("" if m.hops.exact else " or more (sampled)")),
+        ("mean distance", f"{m.hops.mean:.4f} hops"),
+        ("bisection", f"{_interval((m.bisection.low, m.bisection.high))} one way ({m.bisection.method})"),
+        ("bisection / endpoint", _interval(m.bisection_per_endpoint)),
+        ("routing", fabric.routing),
+        ("endpoints forward", "yes" if fabric.endpoints_forward else "no"),
+    ]
+    for label, value in rows:
+        table.add_row(label, value)
+    links = _table("Links by kind", ["medium", "bandwidth", "latency", "links"])
+    for medium, capacity, latency, count in link_kinds(fabric):
+        rate, delay = format_quantity(capacity, "rate"), format_quantity(latency, "time")
+        links.add_row(medium, rate, delay, f"{count:,}")
+    return Group(table, links)
+
+
+def link_kinds(fabric: Fabric) -> list[tuple[str, float, float, int]]:
+    """Count links by medium, capacity and latency.
+
+    Parameters
+    ----------
+    fabric : Fabric
+
+    Returns
+    -------
+    list of (medium, capacity in B/s, latency in s, links)
+    """
+    import numpy as np
+
+    columns = np.stack([fabric.medium, fabric.capacity, fabric.latency], axis=1)
+    kinds, counts = np.unique(columns, axis=0, return_counts=True)
+    return [
+        (fabric.media[int(m)], float(c), float(t), int(n)) for (m, c, t), n in zip(kinds, counts, strict=True)
+    ]
+
+
+def list_table(title: str, rows: Sequence[dict[str, Any]]) -> RenderableType:
+    """Names and what they mean.
+
+    Parameters
+    ----------
+    title : str
+    rows : sequence of dict
+        All with the same keys.
+
+    Returns
+    -------
+    rich renderable
+    """
+    table = _table(title, list(rows[0]) if rows else ["name"], left=99)
+    if rows:
+        table.columns[-1].no_wrap = False
+    for row in rows:
+        table.add_row(*(str(value) for value in row.values()))
+    return table

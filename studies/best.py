@@ -1,0 +1,146 @@
+"""The best algorithm of a collective on a fabric, at every size."""
+
+from collections.abc import Iterator, Sequence
+from itertools import product
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from topo_sim.base import CollectiveError, UsageError
+from topo_sim.collectives import (
+    ALGORITHMS,
+    COLLECTIVES,
+    CollectiveCost,
+    CostProfile,
+    Router,
+    build_schedule,
+    cost_profile,
+    lower_bound,
+)
+from topo_sim.topo import Fabric
+
+__all__ = ["best_costs", "candidates", "check_sizes", "profiles"]
+
+
+def check_sizes(sizes: Sequence[float]) -> NDArray[np.float64]:
+    """Check message sizes.
+
+    Parameters
+    ----------
+    sizes : sequence of float, B
+
+    Returns
+    -------
+    ndarray of float64
+        Sorted, each once.
+
+    Raises
+    ------
+    UsageError
+        If there is none, or one is negative or not finite.
+    """
+    array = np.unique(np.asarray(sizes, dtype=np.float64))
+    if array.size == 0 or not np.isfinite(array).all() or array[0] < 0:
+        raise UsageError(f"sizes: found {list(sizes)!r}, expected finite numbers of bytes of 0 or more")
+    return array
+
+
+def candidates(
+    collective: str, algorithms: Sequence[str] | None, ranks: int
+) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Algorithms to try for a collective, with each of their tunable options.
+
+    Parameters
+    ----------
+    collective : str
+    algorithms : sequence of str, optional
+        Only these; those that are unknown for this collective are left out. Default: all.
+    ranks : int
+        Algorithms that are not defined for so many ranks are left out.
+
+    Yields
+    ------
+    name : str
+    options : dict
+    """
+    COLLECTIVES[collective]
+    for name, algorithm in ALGORITHMS[collective].items():
+        if algorithms and name not in algorithms:
+            continue
+        try:
+            algorithm.check_ranks(ranks)
+        except CollectiveError:
+            continue
+        for values in product(*algorithm.tunable.values()):
+            yield name, dict(zip(algorithm.tunable, values, strict=True))
+
+
+def profiles(
+    fabric: Fabric,
+    collective: str,
+    *,
+    algorithms: Sequence[str] | None = None,
+    ranks: int | None = None,
+    overhead: float = 0.0,
+    router: Router | None = None,
+) -> list[CostProfile]:
+    """Solve every candidate algorithm of a collective on a fabric.
+
+    Parameters
+    ----------
+    fabric : Fabric
+    collective : str
+    algorithms : sequence of str, optional
+        Default: all.
+    ranks : int, optional
+        Default: all endpoints.
+    overhead : float, s
+        Per message.
+    router : Router, optional
+        How to route. Default: as the fabric says.
+
+    Returns
+    -------
+    list of CostProfile
+
+    Raises
+    ------
+    UsageError
+        If no algorithm is left.
+    """
+    p = fabric.ranks if ranks is None else ranks
+    tried = list(candidates(collective, algorithms, p))
+    if not tried:
+        names = ", ".join(sorted(ALGORITHMS[collective]))
+        raise UsageError(
+            f"{collective} on {p} ranks: none of {', '.join(algorithms or ())} fits; choose from {names}"
+        )
+    router = Router(fabric) if router is None else router
+    bound = lower_bound(COLLECTIVES[collective], fabric, p, overhead=overhead) if p <= fabric.ranks else None
+    return [
+        cost_profile(
+            build_schedule(collective, name, p, 0, **options),
+            fabric,
+            overhead=overhead,
+            bound=bound,
+            router=router,
+        )
+        for name, options in tried
+    ]
+
+
+def best_costs(found: Sequence[CostProfile], sizes: Sequence[float]) -> list[CollectiveCost]:
+    """Pick the fastest profile at each size; the first of equals.
+
+    Parameters
+    ----------
+    found : sequence of CostProfile
+    sizes : sequence of float, B
+
+    Returns
+    -------
+    list of CollectiveCost
+        One per size.
+    """
+    return [min(found, key=lambda profile: profile.time(size)).at(size) for size in sizes]

@@ -1,0 +1,77 @@
+"""Everything that can be chosen by name."""
+
+from collections.abc import Callable
+from typing import Any
+
+from topo_sim.base import UsageError, nearest
+from topo_sim.collectives import ALGORITHMS, COLLECTIVES
+from topo_sim.studies.sharing import PATTERNS
+from topo_sim.topo import GENERATORS, ROUTINGS
+from topo_sim.topo.files import list_shipped, load_topology
+
+__all__ = ["catalogue"]
+
+Rows = list[dict[str, Any]]
+
+
+def _first_line(thing: object) -> str:
+    return " ".join((thing.__doc__ or "").strip().split("\n\n")[0].split())
+
+
+def _topologies() -> Rows:
+    rows = []
+    for name in list_shipped():
+        topology = load_topology(name)
+        about = " ".join((topology.description or "").split())
+        rows.append({"name": name, "endpoints": topology.fabric.ranks, "about": about})
+    return rows
+
+
+def _algorithms() -> Rows:
+    return [
+        {
+            "collective": collective,
+            "name": name,
+            "ranks": "power of two" if algorithm.power_of_two else "any",
+            "options": ", ".join(f"{k}={v}" for k, v in algorithm.options.items()),
+            "on one switch": algorithm.formula,
+            "about": algorithm.summary,
+        }
+        for collective, algorithms in ALGORITHMS.items()
+        for name, algorithm in algorithms.items()
+    ]
+
+
+_KINDS: dict[str, Callable[[], Rows]] = {
+    "topologies": _topologies,
+    "generators": lambda: [{"name": n, "about": _first_line(g)} for n, g in GENERATORS.items()],
+    "routings": lambda: [{"name": n, "about": r.summary} for n, r in ROUTINGS.items()],
+    "collectives": lambda: [
+        {"name": n, "about": f"{c.title}; busbw/algbw at 8 ranks {c.busbw_factor(8):g}"}
+        for n, c in COLLECTIVES.items()
+    ],
+    "algorithms": _algorithms,
+    "patterns": lambda: [{"name": n, "about": _first_line(f)} for n, f in PATTERNS.items()],
+}
+
+
+def catalogue(kind: str | None = None) -> dict[str, Rows]:
+    """List the entries of one registry, or of all.
+
+    Parameters
+    ----------
+    kind : {"topologies", "generators", "routings", "collectives", "algorithms", "patterns"}, optional
+
+    Returns
+    -------
+    dict from kind to list of dict
+        Each row has a name and, last, what it is about.
+
+    Examples
+    --------
+    >>> [row["name"] for row in catalogue("patterns")["patterns"]][:2]
+    ['permutation', 'all_to_all']
+    """
+    if kind is not None and kind not in _KINDS:
+        raise UsageError(f'unknown kind "{kind}": {nearest(kind, _KINDS)}')
+    return {name: rows() for name, rows in _KINDS.items() if kind in (None, name)}

@@ -1,0 +1,15 @@
+"""Topology files: what users write to describe a fabric, checked, loaded and saved."""
+
+from topo_sim.topo.files.load import Topology, load_fabric, load_topology, validate_file
+from topo_sim.topo.files.reference import list_shipped
+from topo_sim.topo.files.save import save_fabric, save_topology
+
+__all__ = [
+    "Topology",
+    "list_shipped",
+    "load_fabric",
+    "load_topology",
+    "save_fabric",
+    "save_topology",
+    "validate_file",
+]
