@@ -3,8 +3,10 @@
 from topo_sim.collectives.algorithms.registry import ALGORITHMS, Algorithm
 from topo_sim.collectives.bounds import LowerBound, lower_bound
 from topo_sim.collectives.collective import COLLECTIVES, Collective
-from topo_sim.collectives.cost import BusyLink, CollectiveCost, CostProfile, Router, cost, cost_profile
+from topo_sim.collectives.cost import cost, cost_profile
 from topo_sim.collectives.replay import replay
+from topo_sim.collectives.result import BusyLink, CollectiveCost, CostProfile
+from topo_sim.collectives.router import Router
 from topo_sim.collectives.schedule import Schedule, build_schedule
 from topo_sim.collectives.step import ChunkLists, Step, runs
 

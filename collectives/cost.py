@@ -1,262 +1,20 @@
 """The cost of a schedule on a fabric: synchronous steps of fluid transfers."""
 
-from dataclasses import dataclass, field
 from hashlib import blake2b
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from topo_sim.base import CollectiveError, UsageError
 from topo_sim.collectives.bounds import LowerBound, lower_bound
+from topo_sim.collectives.result import CollectiveCost, CostProfile, Front
+from topo_sim.collectives.router import Router
 from topo_sim.collectives.schedule import Schedule
 from topo_sim.collectives.step import Step
-from topo_sim.topo import Fabric, route
+from topo_sim.topo import Fabric
 from topo_sim.topo.flow import Paths, completion_times
 
-__all__ = ["BusyLink", "CollectiveCost", "CostProfile", "Router", "cost", "cost_profile"]
-
-Front = tuple[NDArray[np.float64], NDArray[np.float64]]
-ROUTE_AT_ONCE = 2_000_000
-SHOWN_LINKS = 8
-
-
-@dataclass(frozen=True)
-class BusyLink:
-    """A link that holds a schedule back.
-
-    Parameters
-    ----------
-    link : int
-        Index in the fabric.
-    name : str
-        ``source->target``.
-    busy : float, s
-        Bytes carried over capacity: how long it works at full rate.
-    share : float
-        That, as a fraction of the schedule's time.
-    """
-
-    link: int
-    name: str
-    busy: float
-    share: float
-
-
-@dataclass(frozen=True)
-class CollectiveCost:
-    """What a schedule takes on a fabric, with the bound and the links that hold it back.
-
-    Parameters
-    ----------
-    collective, algorithm, fabric, routing : str
-    ranks : int
-    size : float, B
-        As nccl-tests counts it.
-    time : float, s
-    step_times : ndarray of float64, shape (steps,), s
-        Of each stored step, run once.
-    step_repeats : ndarray of int64, shape (steps,)
-        How often each runs.
-    algbw, busbw : float, B/s
-        As nccl-tests defines them; infinite at zero time.
-    lower_bound : float, s
-        No schedule whose ranks do the combining is faster.
-    bound : str
-        What that bound comes from.
-    bottleneck : tuple of BusyLink
-        The busiest links, at most eight.
-    busiest_count : int
-        How many links are as busy as the busiest.
-    """
-
-    collective: str
-    algorithm: str
-    fabric: str
-    routing: str
-    ranks: int
-    size: float
-    time: float
-    step_times: NDArray[np.float64] = field(repr=False)
-    step_repeats: NDArray[np.int64] = field(repr=False)
-    algbw: float
-    busbw: float
-    lower_bound: float
-    bound: str
-    bottleneck: tuple[BusyLink, ...] = field(repr=False)
-    busiest_count: int
-
-    @property
-    def fraction(self) -> float:
-        """Lower bound over time: 1 is optimal."""
-        return self.lower_bound / self.time if self.time > 0 else 1.0
-
-    def to_dict(self) -> dict[str, Any]:
-        """Flat dictionary with a unit in every key that has one; infinite values become None.
-
-        Returns
-        -------
-        dict
-        """
-        return {
-            "collective": self.collective,
-            "algorithm": self.algorithm,
-            "fabric": self.fabric,
-            "routing": self.routing,
-            "ranks": self.ranks,
-            "size_B": self.size,
-            "time_s": self.time,
-            "steps": int(self.step_repeats.sum()),
-            "algbw_B_per_s": self.algbw if np.isfinite(self.algbw) else None,
-            "busbw_B_per_s": self.busbw if np.isfinite(self.busbw) else None,
-            "lower_bound_s": self.lower_bound,
-            "bound": self.bound,
-            "fraction_of_bound": self.fraction,
-            "busiest_links": self.busiest_count,
-            "bottleneck": [
-                {"link": b.link, "name": b.name, "busy_s": b.busy, "share_of_time": b.share}
-                for b in self.bottleneck
-            ],
-        }
-
-
-@dataclass(frozen=True)
-class CostProfile:
-    """A schedule solved on a fabric, to be read at any size.
-
-    Fluid times are linear in size, so each step takes ``max(delay + size * pace)`` over its transfers.
-
-    Parameters
-    ----------
-    schedule : Schedule
-    fabric : Fabric
-    routing : str
-    repeats : ndarray of int64, shape (steps,)
-    fronts : tuple of (delay, pace) pairs of ndarrays, s and s/B
-        Of each step, the transfers that can be last at some size.
-    busy : ndarray of float64, shape (links,), s/B
-        Time that each link works, per byte of size.
-    bound : LowerBound
-    """
-
-    schedule: Schedule
-    fabric: Fabric
-    routing: str
-    repeats: NDArray[np.int64]
-    fronts: tuple[Front, ...]
-    busy: NDArray[np.float64]
-    bound: LowerBound
-
-    def time(self, size: float) -> float:
-        """Time at a size.
-
-        Parameters
-        ----------
-        size : float, B
-
-        Returns
-        -------
-        float, s
-        """
-        return float(self.step_times(size) @ self.repeats) if self.fronts else 0.0
-
-    def step_times(self, size: float) -> NDArray[np.float64]:
-        """Time of each stored step, run once.
-
-        Parameters
-        ----------
-        size : float, B
-
-        Returns
-        -------
-        ndarray of float64, shape (steps,), s
-        """
-        return np.array([(delay + size * pace).max() for delay, pace in self.fronts])
-
-    def at(self, size: float | None = None) -> CollectiveCost:
-        """Read the cost at a size.
-
-        Parameters
-        ----------
-        size : float, B, optional
-            Default: the schedule's own.
-
-        Returns
-        -------
-        CollectiveCost
-        """
-        n = self.schedule.size if size is None else float(size)
-        time = self.time(n)
-        algbw = n / time if time > 0 else np.inf
-        collective, p = self.schedule.collective, self.schedule.ranks
-        busy = self.busy * n
-        top = np.argsort(-busy, kind="stable")[: SHOWN_LINKS if n > 0 else 0]
-        return CollectiveCost(
-            collective=collective.name,
-            algorithm=self.schedule.algorithm,
-            fabric=self.fabric.name,
-            routing=self.routing,
-            ranks=p,
-            size=n,
-            time=time,
-            step_times=self.step_times(n),
-            step_repeats=self.repeats,
-            algbw=algbw,
-            busbw=algbw * collective.busbw_factor(p) if p > 1 else 0.0,
-            lower_bound=self.bound.time(n),
-            bound=self.bound.tight(n),
-            bottleneck=tuple(
-                BusyLink(int(i), self.fabric.link_name(int(i)), float(busy[i]), float(busy[i] / time))
-                for i in top
-                if busy[i] > 0
-            ),
-            busiest_count=int(np.count_nonzero(busy >= busy.max() * (1 - 1e-9)))
-            if n > 0 and busy.any()
-            else 0,
-        )
-
-
-class Router:
-    """Routes transfers on one fabric, and keeps the paths of the pairs that it has seen.
-
-    Parameters
-    ----------
-    fabric : Fabric
-    routing : str, optional
-        Default: the fabric's own.
-    seed : int
-    """
-
-    def __init__(self, fabric: Fabric, routing: str | None = None, seed: int = 0) -> None:
-        self.fabric, self.seed = fabric, seed
-        self.routing = fabric.routing if routing is None else routing
-        self.pairs: NDArray[np.int64] = np.zeros(0, dtype=np.int64)
-        self.paths = route(fabric, self.pairs, self.pairs, self.routing, seed=seed)
-
-    def prepare(self, schedule: Schedule) -> None:
-        """Route all pairs of a schedule at once, unless they are too many to keep."""
-        if schedule.steps and schedule.transfer_count <= ROUTE_AT_ONCE:
-            needed = np.unique(np.concatenate([self._key(step) for step in schedule.steps]))
-            if not self._knows(needed):
-                self.pairs = np.union1d(self.pairs, needed)
-                target, source = np.divmod(self.pairs, self.fabric.ranks)
-                self.paths = route(self.fabric, source, target, self.routing, seed=self.seed)
-
-    def _key(self, step: Step) -> NDArray[np.int64]:
-        return step.target.astype(np.int64) * self.fabric.ranks + step.source
-
-    def _knows(self, pairs: NDArray[np.int64]) -> bool:
-        place = np.searchsorted(self.pairs, pairs)
-        return bool(self.pairs.size and place.max() < self.pairs.size and np.all(self.pairs[place] == pairs))
-
-    def __call__(self, step: Step) -> Paths:
-        """Paths of the transfers of a step."""
-        key = self._key(step)
-        if not self._knows(key):
-            return route(self.fabric, step.source, step.target, self.routing, seed=self.seed)
-        if np.array_equal(key, self.pairs):
-            return self.paths
-        return self.paths.take(np.searchsorted(self.pairs, key))
+__all__ = ["cost", "cost_profile"]
 
 
 def _front(delay: NDArray[np.float64], pace: NDArray[np.float64]) -> Front:
@@ -335,7 +93,7 @@ def cost_profile(
     if bound is None:
         bound = lower_bound(schedule.collective, fabric, schedule.ranks, overhead=overhead)
     router.prepare(schedule)
-    solved: dict[bytes, Any] = {}
+    solved: dict[bytes, tuple[Front, NDArray[np.float64]]] = {}
     fronts, busy = [], np.zeros(fabric.links)
     for step in schedule.steps:
         key, scale = _shape(step)

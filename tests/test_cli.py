@@ -13,6 +13,7 @@ from pathlib import Path
 import click
 import pytest
 from click.testing import CliRunner
+
 from topo_malformed_cases import MALFORMED
 from topo_sim.cli import main
 
@@ -101,7 +102,9 @@ def test_compare_default_fabrics(compared):
     assert {f["h100_equivalents"] for f in fabrics} == {64.0}
     assert [f["endpoints"] for f in fabrics] == [64] + [256] * 5
     for fabric in fabrics:
-        assert 0 < fabric["bisection_per_endpoint_low_B_per_s"] <= fabric["bisection_per_endpoint_high_B_per_s"]
+        assert (
+            0 < fabric["bisection_per_endpoint_low_B_per_s"] <= fabric["bisection_per_endpoint_high_B_per_s"]
+        )
         for costs in fabric["collectives"].values():
             times = [cost["time_s"] for cost in costs]
             assert times == sorted(times)
@@ -210,7 +213,10 @@ def test_validate_lists_the_faults_of_all_files():
         (["compare", "dgx-h100", "--picture", "no/such/folder.png"], "cannot be written"),
         (["collective", "dgx-h100", "--ranks", "9"], "8 endpoints"),
         (["collective", "dgx-h100", "--output", "no/such/folder.txt"], "cannot be written"),
-        (["collective", "dgx-h100", "-c", "all_gather", "-a", "recursive_doubling", "--ranks", "6"], "6 ranks"),
+        (
+            ["collective", "dgx-h100", "-c", "all_gather", "-a", "recursive_doubling", "--ranks", "6"],
+            "6 ranks",
+        ),
         (["flow", "dgx-h100", "--pattern", "permutatoin"], 'did you mean "permutation"'),
         (["list", "routing"], 'did you mean "routings"'),
         (["info", ""], "found no such file"),
@@ -224,7 +230,9 @@ def test_bad_input_exits_with_2_and_one_line(arguments, fragment):
     assert "Traceback" not in result.output
 
 
-@pytest.mark.parametrize("arguments", [["comprae"], ["flow"], ["compare", "--seed", "-1"], ["list", "--format", "x"]])
+@pytest.mark.parametrize(
+    "arguments", [["comprae"], ["flow"], ["compare", "--seed", "-1"], ["list", "--format", "x"]]
+)
 def test_usage_errors_exit_with_2(arguments):
     assert run(*arguments).exit_code == 2
 
@@ -274,7 +282,11 @@ def test_help_imports_click_alone(arguments):
 def test_python_dash_m():
     environment = os.environ | {"NO_COLOR": "1"}
     done = subprocess.run(
-        [sys.executable, "-m", "topo_sim", "--version"], capture_output=True, text=True, env=environment, check=True
+        [sys.executable, "-m", "topo_sim", "--version"],
+        capture_output=True,
+        text=True,
+        env=environment,
+        check=True,
     )
     assert done.stdout.startswith("topo-sim ")
 

@@ -1,0 +1,85 @@
+"""Cost the algorithms of a collective."""
+
+import click
+
+from topo_sim.commands.common import (
+    emit,
+    examples,
+    load_one,
+    output_options,
+    overhead_option,
+    parse_quantities,
+    routing_option,
+    seed_option,
+    set_option,
+    sizes_help,
+)
+
+__all__ = ["collective"]
+
+
+@click.command(
+    epilog=examples(
+        "topo-sim collective dgx-h100",
+        "topo-sim collective lite-torus -c all_to_all --size 1MiB --size 64MiB",
+        "topo-sim collective tpu-v4-4x4x4 -a ring -a bidirectional_ring --overhead '1 us' --format csv",
+    )
+)
+@click.argument("file")
+@click.option(
+    "--collective", "-c", default="all_reduce", show_default=True, metavar="NAME", help="Which collective."
+)
+@click.option(
+    "--size",
+    "sizes",
+    multiple=True,
+    default=("1MiB", "1GiB"),
+    show_default=True,
+    metavar="SIZE",
+    help=sizes_help,
+)
+@click.option(
+    "-a", "--algorithm", "algorithms", multiple=True, metavar="NAME", help="Only this algorithm. Repeatable."
+)
+@click.option("--ranks", type=click.IntRange(min=1), help="The first so many endpoints. Default: all.")
+@routing_option
+@overhead_option
+@set_option
+@seed_option
+@output_options
+def collective(
+    file: str,
+    collective: str,
+    sizes: tuple[str, ...],
+    algorithms: tuple[str, ...],
+    ranks: int | None,
+    routing: str | None,
+    overhead: str,
+    settings: tuple[str, ...],
+    seed: int,
+    form: str,
+    output: str | None,
+) -> None:
+    """Cost the algorithms of a collective on a fabric, with bound and bottleneck."""
+    topology = load_one(file, settings)
+    from topo_sim.report import collective_table, to_json
+    from topo_sim.studies import cost_table
+
+    result = cost_table(
+        topology.fabric,
+        collective,
+        parse_quantities(sizes, "size", "--size"),
+        algorithms=algorithms or None,
+        ranks=ranks,
+        routing=routing,
+        overhead=parse_quantities([overhead], "time", "--overhead")[0],
+        seed=seed,
+    )
+    inputs = {"file": file, "overhead": overhead, "seed": seed, "set": list(settings)}
+    emit(
+        form,
+        output,
+        lambda: collective_table(result),
+        lambda: to_json("collective", inputs, result.to_dict()),
+        result.rows,
+    )

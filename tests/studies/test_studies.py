@@ -1,0 +1,145 @@
+"""Studies: what they choose, what they refuse."""
+
+import numpy as np
+import pytest
+
+from topo_sim.base import FaultsError, UnknownNameError, UsageError
+from topo_sim.collectives import ALGORITHMS, build_schedule, cost
+from topo_sim.studies import PATTERNS, compare, cost_table, share_bandwidth
+from topo_sim.studies.best import best_costs, candidates, check_sizes, profiles
+from topo_sim.studies.catalogue import catalogue
+from topo_sim.studies.compare import curve_sizes
+from topo_sim.studies.loading import load_all
+from topo_sim.topo import full_mesh, single_switch, torus
+
+
+def test_best_is_the_least_over_all_algorithms_and_options():
+    fabric = torus((4, 4))
+    for size in (0.0, 2.0**10, 2.0**26):
+        best = best_costs(profiles(fabric, "all_reduce"), [size])[0]
+        each = [
+            cost(build_schedule("all_reduce", name, 16, size, **options), fabric).time
+            for name, options in candidates("all_reduce", None, 16)
+        ]
+        assert best.time == pytest.approx(min(each), rel=1e-12)
+
+
+def test_candidates_skip_what_is_not_defined():
+    names = {name for name, _ in candidates("all_gather", None, 6)}
+    assert names == {"ring"}
+    assert {name for name, _ in candidates("all_gather", None, 8)} == set(ALGORITHMS["all_gather"])
+    segments = [options["segments"] for name, options in candidates("all_reduce", ["double_binary_tree"], 8)]
+    assert segments == list(ALGORITHMS["all_reduce"]["double_binary_tree"].tunable["segments"])
+
+
+def test_compare_does_not_depend_on_order_or_company():
+    both = compare(["dgx-h100", "tpu-v4-4x4x4"], sizes=[2**20])
+    turned = compare(["tpu-v4-4x4x4", "dgx-h100"], sizes=[2**20])
+    alone = compare(["dgx-h100"], sizes=[2**20])
+    assert both.fabrics[0].name == turned.fabrics[1].name == alone.fabrics[0].name
+    for collective in both.collectives:
+        times = {
+            c.cost(c.fabrics[i], collective, 2**20).time for c, i in ((both, 0), (turned, 1), (alone, 0))
+        }
+        assert len(times) == 1
+
+
+def test_compare_seed_matters_only_for_hashed_routing():
+    def time(routing, seed):
+        result = compare(
+            ["lite-fat-tree"], collectives=["all_to_all"], sizes=[2**28], routing=routing, seed=seed
+        )
+        return result.cost(result.fabrics[0], "all_to_all", 2**28).time
+
+    assert time("ecmp_split", 1) == time("ecmp_split", 2)
+    assert time("ecmp", 1) == time("ecmp", 1)
+    assert time("ecmp", 1) != time("ecmp", 2)
+
+
+def test_compare_progress_ends_at_its_total():
+    calls = []
+    compare(["dgx-h100"], collectives=["broadcast"], sizes=[1], progress=lambda *call: calls.append(call))
+    assert calls[-1][0] == calls[-1][1] == 1
+
+
+def test_compare_chosen_algorithm_only_where_it_exists():
+    result = compare(["dgx-h100"], collectives=["all_reduce", "all_to_all"], algorithms=["ring"], sizes=[8])
+    fabric = result.fabrics[0]
+    assert result.cost(fabric, "all_reduce", 8).algorithm == "ring"
+    assert result.cost(fabric, "all_to_all", 8).algorithm in ALGORITHMS["all_to_all"]
+
+
+def test_curve_holds_the_sizes_and_spans_them():
+    curve = curve_sizes([3.0, 2.0**20])
+    assert {3.0, 2.0**20} <= set(curve)
+    assert curve[0] == 1.0
+    assert curve[-1] == 2.0**22
+    assert curve_sizes([0.0])[0] == 0.0
+
+
+@pytest.mark.parametrize("sizes", [[], [-1.0], [float("nan")], [float("inf")]])
+def test_bad_sizes(sizes):
+    with pytest.raises(UsageError, match="sizes"):
+        check_sizes(sizes)
+
+
+def test_load_all_shares_settings_and_collects_faults():
+    names = [t.name for t in load_all(["lite-torus", "dgx-h100"], {"rate": "225 GB/s"})]
+    assert names == ["lite-torus@rate=225 GB/s", "dgx-h100"]
+    with pytest.raises(FaultsError) as caught:
+        load_all(["nope-1", "lite-torus", "nope-2"])
+    assert len(caught.value.faults) == 2
+    with pytest.raises(UsageError, match="rate"):
+        load_all(["lite-torus"], {"rat": "1 GB/s"})
+
+
+def test_cost_table_is_sorted_and_labelled():
+    result = cost_table(single_switch(8), "all_reduce", [1e3, 1e9])
+    assert len(result.costs) == len(result.labels) == 2 * len(list(candidates("all_reduce", None, 8)))
+    half = len(result.costs) // 2
+    for part in (result.costs[:half], result.costs[half:]):
+        assert [c.time for c in part] == sorted(c.time for c in part)
+    assert "double_binary_tree(segments=64)" in result.labels
+    with pytest.raises(UnknownNameError):
+        cost_table(single_switch(8), "all_reduc", [1])
+
+
+@pytest.mark.parametrize("pattern", list(PATTERNS))
+@pytest.mark.parametrize("ranks", [2, 3, 8, 33])
+def test_patterns_are_pairs_of_different_ranks(pattern, ranks):
+    source, target = PATTERNS[pattern](ranks, 3)
+    assert len(source) == len(target) > 0
+    assert np.all(source != target)
+    assert min(source.min(), target.min()) >= 0
+    assert max(source.max(), target.max()) < ranks
+    if pattern in ("permutation", "neighbour", "opposite"):
+        assert sorted(target.tolist()) == list(range(ranks))
+
+
+def test_shared_bandwidth_known_answers():
+    mesh = share_bandwidth(full_mesh(5, bandwidth=2.0, latency=0.0), "all_to_all", size=8.0)
+    assert mesh.rate.tolist() == [2.0] * 20
+    assert mesh.finish == 4.0
+    assert mesh.full_links[0][1] == 1
+    incast = share_bandwidth(single_switch(5, bandwidth=4.0), "incast")
+    assert incast.rate.tolist() == [1.0] * 4
+    assert incast.full_links == [("switch0->gpu0", 4)]
+
+
+def test_shared_bandwidth_refuses():
+    with pytest.raises(UsageError, match="one endpoint"):
+        share_bandwidth(single_switch(1), "permutation")
+    with pytest.raises(UsageError, match="size"):
+        share_bandwidth(single_switch(4), "permutation", size=-1.0)
+    with pytest.raises(UsageError, match="flows"):
+        share_bandwidth(single_switch(5000), "all_to_all")
+
+
+def test_catalogue_covers_every_registry():
+    whole = catalogue()
+    assert set(whole) == {"topologies", "generators", "routings", "collectives", "algorithms", "patterns"}
+    for rows in whole.values():
+        assert rows
+        assert all(row["name"] and list(row.values())[-1] for row in rows)
+    with pytest.raises(UsageError, match="routings"):
+        catalogue("routing")
