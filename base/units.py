@@ -36,6 +36,24 @@ KINDS: Mapping[str, tuple[Mapping[str, float], str]] = {
 _NUMBER = re.compile(r"\s*([-+]?(?:\d[\d_]*\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)\s*(\S*)\s*\Z")
 
 
+def _short(text: str) -> str:
+    """Put text on one line, cut to what a message can hold."""
+    line = " ".join(text.split())
+    return line if len(line) <= 60 else line[:57] + "..."
+
+
+def _text(value: object) -> str:
+    try:
+        return str(value)
+    except ValueError:  # an integer of thousands of digits
+        return "a huge number"
+
+
+def _scale(number: float, factor: float) -> float:
+    """Multiply by a factor; by dividing where it is a small power of ten, which rounds only once."""
+    return number / round(1 / factor) if factor < 1 else number * factor
+
+
 def _article(kind: str) -> str:
     return f"an {kind}" if kind[0] in "aeiou" else f"a {kind}"
 
@@ -74,24 +92,24 @@ def parse_quantity(value: object, kind: str) -> float:
     units, example = KINDS[kind]
     expected = f"expected {_article(kind)} (for example {example})"
     if isinstance(value, bool) or not isinstance(value, (str, int, float)):
-        raise UnitError(f"{value!r} is no quantity, {expected}")
+        raise UnitError(f"{_short(repr(value))} is no quantity, {expected}")
     if isinstance(value, str):
-        match = _NUMBER.match(value[:80])
+        match = _NUMBER.match(value) if len(value) <= 80 else None
         if match is None:
-            raise UnitError(f'"{value[:80]}" is no quantity, {expected}')
+            raise UnitError(f'"{_short(value)}" is no quantity, {expected}')
         number, unit = float(match[1].replace("_", "")), match[2]
         if unit and unit not in units:
             other = next((k for k, (names, _) in KINDS.items() if unit in names), None)
             what = f"is {_article(other)}" if other else f'has the unknown unit "{unit}"'
-            raise UnitError(f'"{value}" {what}, {expected}')
-        number *= units[unit] if unit else 1.0
+            raise UnitError(f'"{_short(value)}" {what}, {expected}')
+        number = _scale(number, units[unit]) if unit else number
     else:
         try:
             number = float(value)
         except OverflowError:
             number = math.inf
     if not math.isfinite(number):
-        raise UnitError(f"{str(value)[:80]} is not finite, {expected}")
+        raise UnitError(f"{_short(_text(value))} is not finite, {expected}")
     return number
 
 

@@ -63,11 +63,13 @@ def _read_edges(
     links = _Links()
     directed = graph.is_directed()
     for u, v, data in graph.edges(data=True):
+        data.setdefault("bandwidth", bandwidth)
+        data.setdefault("latency", latency)
         place = f"link {u} - {v}"
         if u == v:
             faults.append(f"{place}: joins a node to itself, expected two different nodes")
-        capacity = _read_quantity(data.get("bandwidth", bandwidth), _RATE, f"{place}: bandwidth", faults)
-        delay = _read_quantity(data.get("latency", latency), _TIME, f"{place}: latency", faults)
+        capacity = _read_quantity(data["bandwidth"], _RATE, f"{place}: bandwidth", faults)
+        delay = _read_quantity(data["latency"], _TIME, f"{place}: latency", faults)
         medium = str(data.get("medium", "unspecified"))
         links.add(index[u], index[v], capacity, delay, medium)
         if not directed:

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import naive
-from topo_sim.base import CollectiveError
+from topo_sim.base import CollectiveError, UsageError
 from topo_sim.collectives import COLLECTIVES
 from topo_sim.collectives.bounds import LowerBound, lower_bound
 from topo_sim.topo import (
@@ -189,3 +189,12 @@ def test_no_cut_holds_more_than_the_worst_of_all_cuts(seed, name):
     hops = sum(d * count for d, count in naive.endpoint_hops(fabric).items())
     distance = hops / n / fabric.capacity.sum() if name == "all_to_all" else 0.0
     assert bound(name, fabric).pace <= max(worst, ports, distance) * (1 + 1e-12)
+
+
+@pytest.mark.xfail(reason="arguments are not checked")
+@pytest.mark.parametrize(
+    "arguments", [{"ranks": 5}, {"ranks": 0}, {"ranks": -1}, {"ranks": 2.5}, {"overhead": float("nan")}]
+)
+def test_bad_arguments(arguments):
+    with pytest.raises((CollectiveError, UsageError)):
+        lower_bound(COLLECTIVES["all_reduce"], single_switch(4), **arguments)

@@ -345,3 +345,36 @@ class TestErrors:
     def test_overhead(self, overhead):
         with pytest.raises(UsageError, match="overhead: found"):
             solve(build_schedule("all_reduce", "ring", 4, 1.0), ideal(4), overhead=overhead)
+
+
+@pytest.mark.xfail(reason="sizes are not checked")
+@pytest.mark.parametrize("size", [-5.0, math.nan, math.inf, "x"])
+def test_bad_sizes(size):
+    profile = cost_profile(build_schedule("all_reduce", "ring", 4, 1.0), ideal(4))
+    with pytest.raises((CollectiveError, UsageError), match="size"):
+        profile.at(size)
+
+
+@pytest.mark.xfail(reason="a step may name ranks that the schedule does not have")
+def test_ranks_beyond_the_schedule():
+    with pytest.raises((CollectiveError, UsageError)):
+        solve(by_hand(2, ([0], [3], 1.0)), ideal(4))
+
+
+@pytest.mark.xfail(reason="the digest of a step does not hold its length")
+def test_steps_of_different_length_are_told_apart():
+    tiny = np.array([2, 3], dtype=np.int32).view(np.float64)[0]
+    one, other = ([0, 1, 2], [3, 2, 3], 1.0), ([0, 1], [2, 3], [tiny, 1.0])
+    fabric = torus(6, bandwidth=1.0, latency=0)
+    alone = [solve(by_hand(6, step), fabric).time for step in (one, other)]
+    assert solve(by_hand(6, one, other), fabric).step_times.tolist() == alone
+
+
+@pytest.mark.xfail(reason="only a sample of sources is searched", raises=RoutingError)
+def test_a_rank_that_cannot_send_is_found_wherever_it_is():
+    graph = nx.DiGraph()
+    graph.add_nodes_from([0, "mute", *range(1, 200)])
+    graph.add_edges_from(nx.DiGraph(nx.cycle_graph(200)).edges)
+    graph.add_edge(0, "mute")
+    with pytest.raises(CollectiveError, match="no path"):
+        solve(build_schedule("all_reduce", "ring", 201, 1.0), Fabric.from_graph(graph))

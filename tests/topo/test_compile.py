@@ -216,3 +216,9 @@ class TestFaults:
     def test_no_graph(self, graph):
         with pytest.raises(FaultsError, match="expected a networkx graph"):
             Fabric.from_graph(graph)
+
+
+@pytest.mark.xfail(reason="looks an unhashable name up", raises=TypeError)
+def test_a_circuit_of_lists():
+    with pytest.raises(FaultsError, match="circuits"):
+        Fabric.from_graph(switched_star([[[0], 1]]))

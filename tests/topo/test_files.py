@@ -200,9 +200,9 @@ def test_an_explicit_fabric_of_counts_defaults_and_directions(tmp_path):
         for i in range(loaded.links)
     ]
     assert sorted(rows) == sorted(
-        [("g0->s", 1e9, 500 * 1e-9, "copper")] * 3
-        + [("s->g0", 1e9, 500 * 1e-9, "copper")] * 3
-        + [("g1->s", 1e9, 2e-6, "cpo"), ("s->g1", 5.0, 500 * 1e-9, "copper")]
+        [("g0->s", 1e9, 5e-7, "copper")] * 3
+        + [("s->g0", 1e9, 5e-7, "copper")] * 3
+        + [("g1->s", 1e9, 2e-6, "cpo"), ("s->g1", 5.0, 5e-7, "copper")]
     )
     assert loaded.cables == 4
     assert loaded.routing == "shortest"

@@ -6,6 +6,7 @@ import networkx as nx
 import numpy as np
 import pytest
 
+import naive
 from topo_sim.base import FaultsError, TopologyError, UnknownNameError
 from topo_sim.topo import (
     GENERATORS,
@@ -448,3 +449,52 @@ class TestGrouped:
     def test_refuses_an_unknown_generator(self):
         with pytest.raises(UnknownNameError, match="did you mean"):
             grouped(inside={"generator": "tours"})
+
+
+@pytest.mark.xfail(reason="the wrong type gets out as a TypeError or numpy's or networkx's ValueError")
+@pytest.mark.parametrize(
+    ("make", "arguments"),
+    [
+        (torus, {"dims": 4.0}),
+        (torus, {"dims": None}),
+        (fat_tree, {"oversubscription": 2.0}),
+        (fat_tree, {"bandwidth": None}),
+        (fat_tree, {"bandwidth": np.int64(5)}),
+        (fat_tree, {"down": 4, "up": 1}),
+        (circuit_switched, {"light_paths": 5}),
+        (circuit_switched, {"light_paths": [[0, 1]]}),
+        (circuit_switched, {"strides": 3}),
+        (grouped, {"inside": "torus"}),
+    ],
+)
+def test_refuses_other_types_by_name(make, arguments):
+    with pytest.raises(FaultsError, match=next(iter(arguments))):
+        make(**arguments)
+
+
+@pytest.mark.xfail(reason="networkx takes no numpy integer", raises=ValueError)
+def test_a_numpy_seed_is_a_seed():
+    options = {"light_paths": "random_regular", "ports": 3}
+    fabric = circuit_switched(8, seed=np.int64(1), **options)
+    assert fabric.link_target.tolist() == circuit_switched(8, seed=1, **options).link_target.tolist()
+
+
+class TestGroupedGraphs:
+    @pytest.mark.xfail(reason="a grouped fabric between groups has switches of the same names")
+    def test_groups_of_groups(self):
+        switched = {"generator": "single_switch"}
+        fabric = grouped(
+            2, 4, inside=switched, between={"generator": "grouped", "groups": 2, "inside": switched}
+        )
+        assert len(set(fabric.names)) == len(fabric.names)
+        assert len(fabric.graph) == len(fabric.kind)
+        assert naive.link_multiset(Fabric.from_graph(fabric.graph)) == naive.link_multiset(fabric)
+
+    @pytest.mark.xfail(reason="the union is undirected")
+    def test_of_a_directed_graph(self):
+        fabric = grouped(2, 2, between=Fabric.from_graph(nx.DiGraph([(0, 1), (1, 2), (2, 3), (3, 0)])))
+        assert naive.link_multiset(Fabric.from_graph(fabric.graph)) == naive.link_multiset(fabric)
+
+    @pytest.mark.xfail(reason="a mesh of one endpoint says that it forwards")
+    def test_lone_endpoints_behind_a_switch_do_not_forward(self):
+        assert not grouped(4, 1).endpoints_forward

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import naive
+from topo_sim.base import RoutingError
 from topo_sim.topo import (
     Bisection,
     Fabric,
@@ -213,3 +214,26 @@ def test_metrics_as_a_dictionary():
     }
     assert single_switch(1).ranks == 1
     assert metrics(single_switch(1)).bisection_per_endpoint == (0.0, 0.0)
+
+
+UNCONNECTED = [
+    (Fabric.from_graph(nx.disjoint_union(nx.cycle_graph(4), nx.cycle_graph(4)), bandwidth=1.0), 0.0),
+    (Fabric.from_graph(nx.disjoint_union(nx.path_graph(1), nx.cycle_graph(3)), bandwidth=1.0), 2.0),
+    (Fabric.from_graph(nx.empty_graph(3)), 0.0),
+    (Fabric.from_graph(nx.DiGraph([(0, 1)]), bandwidth=1.0), 0.0),
+    (Fabric.from_graph(nx.path_graph(3), bandwidth=1.0, endpoints_forward=False), 1.0),
+]
+
+
+@pytest.mark.xfail(reason="routes all-to-all to bound it", raises=RoutingError)
+@pytest.mark.parametrize(("fabric", "exact"), UNCONNECTED, ids=repr)
+def test_bisection_where_not_all_pairs_are_connected(fabric, exact):
+    assert naive.bisection(fabric) == exact
+    found = bisection(fabric)
+    assert found.low <= exact <= found.high
+
+
+@pytest.mark.xfail(reason="one less a sum of fractions")
+@pytest.mark.parametrize("fabric", [torus((3, 5)), torus((7, 3, 2))], ids=repr)
+def test_nothing_is_unreachable_in_a_torus(fabric):
+    assert hops(fabric).unreachable == 0.0

@@ -39,6 +39,12 @@ CLOS = [
     single_switch(5, planes=3),
     single_switch(1),
 ]
+GROUPED = grouped(
+    2,
+    3,
+    inside={"generator": "single_switch"},
+    between={"generator": "leaf_spine", "leaves": 3, "endpoints_per_leaf": 2, "spines": 2},
+)
 OTHERS = [
     torus(7),
     torus((4, 3)),
@@ -48,8 +54,7 @@ OTHERS = [
     circuit_switched(9, 3),
     circuit_switched(6, light_paths=[[(0, 1), (2, 3), (4, 5)], [(1, 2), (3, 4)]]),
     grouped(3, 2),
-    grouped(2, 3, inside={"generator": "single_switch"}, between={"generator": "leaf_spine", "leaves": 3,
-            "endpoints_per_leaf": 2, "spines": 2}),
+    GROUPED,
     Fabric.from_graph(nx.petersen_graph()),
     Fabric.from_graph(nx.MultiGraph([(0, 1), (0, 1), (1, 2), (2, 3), (3, 0), (2, 3)])),
     Fabric.from_graph(nx.DiGraph([(0, 1), (1, 2), (2, 0), (0, 3), (3, 0), (1, 3)])),
@@ -149,6 +154,8 @@ class TestShortestPaths:
 def test_every_path_is_real(fabric, routing):
     if routing == "dimension_order" and fabric.family not in ("torus", "mesh"):
         return
+    if routing == "valiant" and fabric is GROUPED:
+        return  # See TestUnreachableMiddles.
     source, target = pairs(fabric)
     paths = route(fabric, source, target, routing, seed=3)
     rows = naive.rows(paths)
@@ -371,3 +378,29 @@ def test_random_graphs(seed):
         expected = naive.split(fabric, u, v) if u != v else {}
         assert dict(split[f]) == pytest.approx({k: float(s) for k, s in expected.items()}, rel=1e-14)
         assert sum(expected.values(), Fraction(0)) == len(paths[0])
+
+
+class TestUnreachableMiddles:
+    """Valiant must draw its third node from those that lie between the two."""
+
+    @pytest.mark.xfail(reason="draws switches inside other groups", raises=RoutingError)
+    def test_switches_of_other_groups(self):
+        source, target = pairs(GROUPED)
+        paths = route(GROUPED, source, target, "valiant", seed=3)
+        for f, (u, v) in enumerate(zip(source.tolist(), target.tolist(), strict=True)):
+            check_real(GROUPED, u, v, paths[f])
+
+    @pytest.mark.xfail(reason="draws endpoints of the other component", raises=RoutingError)
+    def test_other_components(self):
+        fabric = Fabric.from_graph(nx.disjoint_union(nx.cycle_graph(4), nx.cycle_graph(4)))
+        zeros = np.zeros(20, np.int64)
+        paths = route(fabric, zeros, zeros + 2, "valiant", label=np.arange(20))
+        for path in paths:
+            check_real(fabric, 0, 2, path)
+
+
+@pytest.mark.xfail(reason="labels are not checked")
+@pytest.mark.parametrize("label", [[0.7], ["x"], [[0]], [np.nan], 3])
+def test_bad_labels(label):
+    with pytest.raises(UsageError, match="label"):
+        route(fat_tree(4), [0], [1], "ecmp", label=label)

@@ -42,7 +42,8 @@ def ring_strides(endpoints: int, count: int) -> list[int]:
     >>> ring_strides(256, 4)
     [1, 3, 11, 39]
     """
-    coprime = np.array([s for s in range(1, max(endpoints // 2, 1) + 1) if gcd(s, endpoints) == 1] or [1])
+    strides = np.arange(1, max(endpoints // 2, 1) + 1)
+    coprime = strides[np.gcd(strides, endpoints) == 1]
     ratio = max(endpoints / 2, 1.0) ** (1 / count)
     chosen: list[int] = []
     for i in range(count):

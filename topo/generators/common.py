@@ -96,9 +96,13 @@ def check_size(cables: int, endpoints: int) -> None:
         (endpoints >= 1, f"makes {endpoints} endpoints, expected at least 1"),
         (
             max(cables, endpoints) <= MAX_CABLES,
-            f"makes {endpoints:.6g} endpoints and {cables:.6g} cables, expected at most {MAX_CABLES:,}",
+            f"makes {_many(endpoints)} endpoints and {_many(cables)} cables, expected at most {MAX_CABLES:,}",
         ),
     )
+
+
+def _many(count: int) -> str:
+    return f"{count:.6g}" if count < 10**15 else "more than 1e15"
 
 
 def is_count(value: object, least: int = 1) -> bool:

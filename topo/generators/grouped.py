@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from topo_sim.base import FaultsError, TopologyError
+from topo_sim.base import FaultsError, TopologyError, nearest
 from topo_sim.topo.fabric import GPU, Fabric
 from topo_sim.topo.generators.common import (
     GENERATORS,
@@ -21,6 +21,7 @@ from topo_sim.topo.generators.common import (
 
 __all__ = ["FabricSpec", "grouped"]
 
+MOST_GROUPS = 100_000
 FabricSpec = Annotated[Mapping[str, Any], "a generator's name and parameters, or a Fabric"]
 
 
@@ -31,7 +32,14 @@ def _sub_fabric(place: str, spec: Mapping[str, Any] | Fabric, endpoints: int) ->
     else:
         arguments = dict(spec)
         require(("generator" in arguments, f"{place}.generator: missing, expected a generator's name"))
-        make = GENERATORS[arguments.pop("generator")]
+        name = arguments.pop("generator")
+        require(
+            (
+                name in GENERATORS,
+                f"{place}.generator: unknown generator {name!r}: {nearest(str(name), GENERATORS)}",
+            )
+        )
+        make = GENERATORS[name]
         names = inspect.signature(make).parameters
         if "endpoints" in names:
             arguments.setdefault("endpoints", endpoints)
@@ -124,8 +132,10 @@ def grouped(
     )
     total = groups * size
     check_size(total, total)
+    require((groups <= MOST_GROUPS, f"groups: found {groups}, expected at most {MOST_GROUPS:,}"))
     inner = _sub_fabric("inside", {"generator": "full_mesh"} if inside is None else inside, size)
     outer = _sub_fabric("between", {"generator": "single_switch"} if between is None else between, total)
+    check_size(groups * inner.cables + outer.cables, total)
     rank = np.arange(total)
     seat = (rank % groups) * size + rank // groups if attach == "rail" else rank
     subs = [(outer, seat), *((inner, g * size + np.arange(size)) for g in range(groups))]

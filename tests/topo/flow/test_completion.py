@@ -173,3 +173,15 @@ def test_bad_input(arguments, message):
     given_ones = {"capacity": [1.0, 1.0], "size": [1.0, 1.0]} | arguments
     with pytest.raises(FlowError, match=message):
         completion_times(Paths.from_lists([[0], [1]]), **given_ones)
+
+
+@pytest.mark.xfail(reason="the short cut takes the maximum of no links", raises=ValueError)
+def test_no_links_at_all():
+    assert completion_times(Paths.from_lists([[], []]), [], [1.0, 1.0], 2.0).tolist() == [2.0, 2.0]
+
+
+@pytest.mark.xfail(reason="never ends", run=False)
+@pytest.mark.parametrize("tolerance", [-0.5, np.nan])
+def test_bad_tolerance(tolerance):
+    with pytest.raises(FlowError, match="tolerance"):
+        completion_times(Paths.from_lists([[0], [0, 1]]), [1.0, 1.0], [1.0, 2.0], tolerance=tolerance)

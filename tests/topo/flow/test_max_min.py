@@ -274,3 +274,30 @@ class TestReferenceTable:
         assert np.array_equal(by_hand.indptr, routed.indptr)
         assert np.array_equal(by_hand.links, routed.links)
         self.check(routed, fabric.links, 2021.197678, 0.01176471)
+
+
+@pytest.mark.xfail(reason="claims lose their last digits by subtraction")
+@pytest.mark.parametrize("light", [1e-9, 1e-12, 1e-20])
+def test_weights_of_very_different_size(light):
+    rng = np.random.default_rng(19)
+    lists = [[0], *([0, int(link)] for link in rng.integers(1, 4, 200))]
+    weights = [light, *(10.0 ** rng.uniform(-1, 3, 200))]
+    paths, capacity = Paths.from_lists(lists), [3.0, 1.0, 1.0, 0.5]
+    rates = max_min_rates(paths, capacity, weights)
+    expected = [float(r) for r in naive.max_min(naive.rows(paths), capacity, weights)]
+    np.testing.assert_allclose(rates, expected, rtol=1e-9)
+
+
+@pytest.mark.xfail(reason="divides by a claim that rounding has made zero", raises=ZeroDivisionError)
+def test_a_weight_that_vanishes_beside_another():
+    rates = max_min_rates(Paths.from_lists([[0, 1], [1]]), [1.0, 2.0], [1.0, 1e-17])
+    assert rates.tolist() == pytest.approx([1.0, 1.0])
+
+
+@pytest.mark.xfail(reason="numpy's ValueError gets out")
+def test_text_is_no_number():
+    paths = Paths.from_lists([[0]])
+    with pytest.raises(FlowError):
+        max_min_rates(paths, ["much"])
+    with pytest.raises(FlowError):
+        check_max_min(paths, [1.0], ["much"])
