@@ -8,6 +8,7 @@ import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from numbers import Real
 from typing import Annotated, Any
 
 from topo_sim.base.errors import UnitError
@@ -91,7 +92,7 @@ def parse_quantity(value: object, kind: str) -> float:
     """
     units, example = KINDS[kind]
     expected = f"expected {_article(kind)} (for example {example})"
-    if isinstance(value, bool) or not isinstance(value, (str, int, float)):
+    if isinstance(value, bool) or not isinstance(value, (str, Real)):
         raise UnitError(f"{_short(repr(value))} is no quantity, {expected}")
     if isinstance(value, str):
         match = _NUMBER.match(value) if len(value) <= 80 else None
@@ -149,7 +150,7 @@ def format_quantity(value: float, kind: str, digits: int = 4) -> str:
         return f"0 {scales[-1][0] if kind != 'time' else 's'}"
     unit, factor = next(((u, f) for u, f in scales if abs(value) >= f * (1 - 1e-12)), scales[-1])
     number = f"{value / factor:.{digits}g}"
-    if "e" in number:
+    if "e+" in number:
         number = f"{value / factor:.0f}"
     return f"{number} {unit}"
 

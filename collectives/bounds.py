@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from topo_sim.base import CollectiveError
+from topo_sim.base import RoutingError, UsageError
 from topo_sim.collectives.collective import Collective
 from topo_sim.topo import Fabric
 from topo_sim.topo.distances import hop_sum, latencies_from
@@ -142,6 +142,12 @@ def _distance_pace(fabric: Fabric, p: int) -> float:
     return hop_sum(fabric, p) / p / float(fabric.capacity.sum())
 
 
+def check_seconds(value: object, name: str) -> None:
+    """Raise `UsageError` unless `value` is a finite number of seconds of 0 or more."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value < np.inf:
+        raise UsageError(f"{name}: found {value!r}, expected a finite number of seconds of 0 or more")
+
+
 def lower_bound(
     collective: Collective, fabric: Fabric, ranks: int | None = None, *, overhead: float = 0.0
 ) -> LowerBound:
@@ -162,8 +168,10 @@ def lower_bound(
 
     Raises
     ------
-    CollectiveError
+    RoutingError
         If a rank cannot be reached from another.
+    UsageError
+        If there are not so many ranks, or `overhead` is no finite number of 0 or more.
 
     Notes
     -----
@@ -185,6 +193,9 @@ def lower_bound(
     1.5
     """
     p = fabric.ranks if ranks is None else ranks
+    if isinstance(p, bool) or not isinstance(p, (int, np.integer)) or not 1 <= p <= fabric.ranks:
+        raise UsageError(f"ranks: found {p!r}, expected an integer from 1 to {fabric.ranks}")
+    check_seconds(overhead, "overhead")
     if p < 2:
         return LowerBound(0.0, 0.0, 0.0, "one rank")
     nodes = fabric.endpoints[:p]
@@ -206,7 +217,7 @@ def _farthest(collective: Collective, fabric: Fabric, p: int) -> float:
     if not np.isfinite(reach).all():
         i, j = np.argwhere(~np.isfinite(reach))[0]
         ends = (fabric.names[fabric.endpoints[r]] for r in (sources[i], j))
-        raise CollectiveError(
+        raise RoutingError(
             f"{fabric.name}: no path for {' -> '.join(ends)}, expected all ranks to be connected"
         )
     return float(reach.max())

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from topo_sim.base import CollectiveError, UsageError
-from topo_sim.collectives.bounds import LowerBound, lower_bound
+from topo_sim.collectives.bounds import LowerBound, check_seconds, lower_bound
 from topo_sim.collectives.result import CollectiveCost, CostProfile, Front
 from topo_sim.collectives.router import Router
 from topo_sim.collectives.schedule import Schedule
@@ -32,6 +32,7 @@ def _shape(step: Step) -> tuple[bytes, float]:
     alike = step.fraction[:1] if step.fraction.strides == (0,) else step.fraction
     digest = blake2b(digest_size=16)
     for array in (step.source, step.target, alike / scale):
+        digest.update(len(array).to_bytes(8, "little"))
         digest.update(np.ascontiguousarray(array).tobytes())
     return digest.digest(), scale
 
@@ -87,9 +88,14 @@ def cost_profile(
         raise CollectiveError(
             f"{fabric.name} has {fabric.ranks} endpoints, expected at least {schedule.ranks} for the schedule"
         )
-    if isinstance(overhead, bool) or not isinstance(overhead, (int, float)) or not 0 <= overhead < np.inf:
-        raise UsageError(f"overhead: found {overhead!r}, expected a finite number of seconds of 0 or more")
+    check_seconds(overhead, "overhead")
     router = Router(fabric, routing, seed) if router is None else router
+    if router.fabric is not fabric:
+        raise UsageError(f"router: routes on {router.fabric.name}, expected {fabric.name}")
+    if any(
+        np.any((ends < 0) | (ends >= schedule.ranks)) for s in schedule.steps for ends in (s.source, s.target)
+    ):
+        raise CollectiveError(f"{schedule!r}: a step names a rank below 0 or above {schedule.ranks - 1}")
     if bound is None:
         bound = lower_bound(schedule.collective, fabric, schedule.ranks, overhead=overhead)
     router.prepare(schedule)
@@ -138,9 +144,9 @@ def cost(
     Raises
     ------
     CollectiveError
-        If the fabric has too few endpoints, or some are not connected.
+        If the fabric has too few endpoints, or a step names a rank that the schedule does not have.
     RoutingError
-        If the routing does not fit the fabric.
+        If ranks are not connected, or the routing does not fit the fabric.
     UsageError
         If `overhead` is no finite number of 0 or more.
 

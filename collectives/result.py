@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from topo_sim.base import UsageError
 from topo_sim.collectives.bounds import LowerBound
 from topo_sim.collectives.schedule import Schedule
 from topo_sim.topo import Fabric
@@ -179,8 +180,16 @@ class CostProfile:
         Returns
         -------
         CollectiveCost
+
+        Raises
+        ------
+        UsageError
+            If it is no finite number of 0 or more.
         """
-        n = self.schedule.size if size is None else float(size)
+        n = self.schedule.size if size is None else size
+        if isinstance(n, bool) or not isinstance(n, (int, float, np.number)) or not 0 <= n < np.inf:
+            raise UsageError(f"size: found {n!r}, expected a finite number of bytes of 0 or more")
+        n = float(n)
         time = self.time(n)
         algbw = n / time if time > 0 else np.inf
         collective, p = self.schedule.collective, self.schedule.ranks

@@ -168,7 +168,7 @@ def _legend(figure: Figure, comparison: Comparison, top: float) -> None:
         Line2D([], [], label=f"{f.name} ({f.metrics.endpoints:,} endpoints, {f.routing})", **_look(i))
         for i, f in enumerate(comparison.fabrics)
     ]
-    bound = {"color": "grey", "linestyle": "--", "linewidth": 0.9}
+    bound: dict[str, Any] = {"color": "grey", "linestyle": "--", "linewidth": 0.9}
     handles.append(Line2D([], [], label="lower bound on time of that fabric", **bound))
     below = top - 0.25 / figure.get_figheight()
     figure.legend(

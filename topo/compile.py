@@ -133,7 +133,7 @@ def _read_circuits(
         place = f"node {ocs}: circuits[{k}]"
         if not isinstance(pair, (list, tuple)) or len(pair) != 2 or pair[0] == pair[1]:
             faults.append(f"{place}: found {pair!r}, expected a pair [from, to] of different nodes")
-        elif unknown := [end for end in pair if end not in index]:
+        elif unknown := [end for end in pair if not isinstance(end, Hashable) or end not in index]:
             faults.append(f"{place}: no node {unknown[0]!r}: {nearest(str(unknown[0]), map(str, index))}")
         else:
             yield place, index[pair[0]], index[pair[1]]

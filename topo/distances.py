@@ -102,8 +102,9 @@ def hops(fabric: Fabric) -> Hops:
         hop_counts(roots, is_endpoint, fabric.forwards, *fabric.out_links, fabric.link_target, found)
         found[0] = 0
         counts, pairs = found.astype(np.float64), len(roots) * (fabric.ranks - 1.0)
+    missing = float(pairs - counts.sum())
     share = np.trim_zeros(counts, "b") / max(pairs, 1.0)
-    return Hops(share if share.size else np.zeros(1), 1.0 - float(share.sum()) if pairs else 0.0, exact)
+    return Hops(share if share.size else np.zeros(1), missing / max(pairs, 1.0), exact)
 
 
 def hop_sum(fabric: Fabric, ranks: int) -> float:

@@ -40,7 +40,10 @@ def csr_by(key: NDArray[np.integer], count: int) -> tuple[NDArray[np.int32], NDA
     """
     indptr = np.zeros(count + 1, dtype=np.int32)
     np.cumsum(np.bincount(key, minlength=count), out=indptr[1:])
-    return indptr, np.argsort(key, kind="stable").astype(np.int32)
+    indices = np.argsort(key, kind="stable").astype(np.int32)
+    for array in (indptr, indices):
+        array.setflags(write=False)
+    return indptr, indices
 
 
 def _frozen(array: Any, dtype: type) -> NDArray[Any]:

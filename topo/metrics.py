@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from topo_sim.base import RoutingError
 from topo_sim.topo.distances import Hops, hops
 from topo_sim.topo.fabric import GPU, Fabric
 from topo_sim.topo.routing import route
@@ -185,7 +186,10 @@ def _uniform_rate(fabric: Fabric) -> float:
     """Rate per ordered pair at which uniform all-to-all fits, split over all shortest paths."""
     source, target = np.divmod(np.arange(fabric.ranks**2), fabric.ranks)
     different = source != target
-    paths = route(fabric, source[different], target[different], "ecmp_split")
+    try:
+        paths = route(fabric, source[different], target[different], "ecmp_split")
+    except RoutingError:  # not all are connected
+        return 0.0
     load = paths.load(np.ones(len(paths)), fabric.links)
     used = load > 0
     return float((fabric.capacity[used] / load[used]).min())

@@ -200,7 +200,6 @@ class TestQuantity:
         assert schema["description"].startswith('a rate: text with a unit, for example "400 Gb/s"')
 
 
-@pytest.mark.xfail(reason="only the first 80 characters are read")
 @pytest.mark.parametrize("text", ["1" + 100 * " " + "GB", "0." + 78 * "0" + "1 GB", "1" + 90 * "0" + " s"])
 def test_long_text_is_read_to_its_end_or_refused(text):
     with contextlib.suppress(UnitError):
@@ -208,12 +207,10 @@ def test_long_text_is_read_to_its_end_or_refused(text):
         assert parse_quantity(text, "size") == float(number) * {"GB": 1e9}[unit]
 
 
-@pytest.mark.xfail(reason="very small numbers are written as 0")
 @pytest.mark.parametrize(("value", "kind"), [(1e-20, "time"), (1e-5, "rate"), (4e-6, "size")])
 def test_only_nothing_is_written_as_nothing(value, kind):
-    assert parse_quantity(format_quantity(value, kind), kind) == pytest.approx(value)
+    assert parse_quantity(format_quantity(value, kind), kind) == pytest.approx(value, rel=1e-3, abs=0)
 
 
-@pytest.mark.xfail(reason="multiplies by a factor that is not exact")
 def test_reads_to_the_nearest_float():
     assert parse_quantity("500 ns", "time") == 500e-9

@@ -218,7 +218,6 @@ class TestFaults:
             Fabric.from_graph(graph)
 
 
-@pytest.mark.xfail(reason="looks an unhashable name up", raises=TypeError)
 def test_a_circuit_of_lists():
     with pytest.raises(FaultsError, match="circuits"):
         Fabric.from_graph(switched_star([[[0], 1]]))

@@ -187,7 +187,6 @@ def test_a_big_fabric_is_cheap_and_needs_no_networkx():
     assert int(answer.stdout) < 200e6
 
 
-@pytest.mark.xfail(reason="derived arrays can be written to")
 def test_adjacency_is_read_only():
     fabric = torus(3)
     assert not any(array.flags.writeable for pair in (fabric.out_links, fabric.in_links) for array in pair)

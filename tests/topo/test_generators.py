@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import naive
-from topo_sim.base import FaultsError, TopologyError, UnknownNameError
+from topo_sim.base import FaultsError, TopologyError, TopoSimError
 from topo_sim.topo import (
     GENERATORS,
     Fabric,
@@ -236,8 +236,8 @@ class TestTorus:
             (True, "dims: found True"),
             ((), "dims: found 0 values, expected 1 to 16"),
             ((1,) * 17, "dims: found 17 values"),
-            ("44", "dims: found '4'"),
-            ((10**5, 10**5), "makes 1e\\+10 endpoints"),
+            ("44", "dims: found '44'"),
+            ((10**5, 10**5), "expected at most 50,000,000"),
             ((10**30,), "expected at most 50,000,000"),
         ],
     )
@@ -447,11 +447,10 @@ class TestGrouped:
             grouped(**arguments)
 
     def test_refuses_an_unknown_generator(self):
-        with pytest.raises(UnknownNameError, match="did you mean"):
+        with pytest.raises(TopoSimError, match="did you mean"):
             grouped(inside={"generator": "tours"})
 
 
-@pytest.mark.xfail(reason="the wrong type gets out as a TypeError or numpy's or networkx's ValueError")
 @pytest.mark.parametrize(
     ("make", "arguments"),
     [
@@ -459,12 +458,12 @@ class TestGrouped:
         (torus, {"dims": None}),
         (fat_tree, {"oversubscription": 2.0}),
         (fat_tree, {"bandwidth": None}),
-        (fat_tree, {"bandwidth": np.int64(5)}),
         (fat_tree, {"down": 4, "up": 1}),
         (circuit_switched, {"light_paths": 5}),
         (circuit_switched, {"light_paths": [[0, 1]]}),
         (circuit_switched, {"strides": 3}),
         (grouped, {"inside": "torus"}),
+        (grouped, {"inside": {"generator": ["torus"]}}),
     ],
 )
 def test_refuses_other_types_by_name(make, arguments):
@@ -472,7 +471,6 @@ def test_refuses_other_types_by_name(make, arguments):
         make(**arguments)
 
 
-@pytest.mark.xfail(reason="networkx takes no numpy integer", raises=ValueError)
 def test_a_numpy_seed_is_a_seed():
     options = {"light_paths": "random_regular", "ports": 3}
     fabric = circuit_switched(8, seed=np.int64(1), **options)
@@ -480,7 +478,6 @@ def test_a_numpy_seed_is_a_seed():
 
 
 class TestGroupedGraphs:
-    @pytest.mark.xfail(reason="a grouped fabric between groups has switches of the same names")
     def test_groups_of_groups(self):
         switched = {"generator": "single_switch"}
         fabric = grouped(
@@ -490,11 +487,9 @@ class TestGroupedGraphs:
         assert len(fabric.graph) == len(fabric.kind)
         assert naive.link_multiset(Fabric.from_graph(fabric.graph)) == naive.link_multiset(fabric)
 
-    @pytest.mark.xfail(reason="the union is undirected")
     def test_of_a_directed_graph(self):
         fabric = grouped(2, 2, between=Fabric.from_graph(nx.DiGraph([(0, 1), (1, 2), (2, 3), (3, 0)])))
         assert naive.link_multiset(Fabric.from_graph(fabric.graph)) == naive.link_multiset(fabric)
 
-    @pytest.mark.xfail(reason="a mesh of one endpoint says that it forwards")
     def test_lone_endpoints_behind_a_switch_do_not_forward(self):
         assert not grouped(4, 1).endpoints_forward

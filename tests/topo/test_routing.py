@@ -383,14 +383,12 @@ def test_random_graphs(seed):
 class TestUnreachableMiddles:
     """Valiant must draw its third node from those that lie between the two."""
 
-    @pytest.mark.xfail(reason="draws switches inside other groups", raises=RoutingError)
     def test_switches_of_other_groups(self):
         source, target = pairs(GROUPED)
         paths = route(GROUPED, source, target, "valiant", seed=3)
         for f, (u, v) in enumerate(zip(source.tolist(), target.tolist(), strict=True)):
             check_real(GROUPED, u, v, paths[f])
 
-    @pytest.mark.xfail(reason="draws endpoints of the other component", raises=RoutingError)
     def test_other_components(self):
         fabric = Fabric.from_graph(nx.disjoint_union(nx.cycle_graph(4), nx.cycle_graph(4)))
         zeros = np.zeros(20, np.int64)
@@ -399,7 +397,6 @@ class TestUnreachableMiddles:
             check_real(fabric, 0, 2, path)
 
 
-@pytest.mark.xfail(reason="labels are not checked")
 @pytest.mark.parametrize("label", [[0.7], ["x"], [[0]], [np.nan], 3])
 def test_bad_labels(label):
     with pytest.raises(UsageError, match="label"):

@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from topo_sim.base import FlowError
-from topo_sim.topo.flow.paths import Paths, check_capacity, check_values
+from topo_sim.topo.flow.paths import Paths, as_numbers, check_capacity, check_values
 
 __all__ = ["check_max_min"]
 
@@ -53,7 +53,7 @@ def check_max_min(
     """
     limits = check_capacity(paths, capacity)
     flows = len(paths)
-    rate = np.asarray(rates, dtype=np.float64)
+    rate = as_numbers(rates, "rates")
     if rate.shape != (flows,) or np.isnan(rate).any() or (rate < 0).any():
         raise FlowError(f"rates: expected {flows} numbers of 0 or more")
     weight = np.ones(flows) if weights is None else check_values(weights, "weights", flows, positive=True)

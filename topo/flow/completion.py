@@ -3,6 +3,7 @@
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from topo_sim.base import FlowError
 from topo_sim.topo.flow.kernels import all_touch, fluid_events
 from topo_sim.topo.flow.max_min import solver_arrays
 from topo_sim.topo.flow.paths import Paths, check_capacity, check_values
@@ -65,6 +66,8 @@ def completion_times(
     sizes = check_values(size, "size", flows)
     starts = check_values(start, "start", flows)
     delays = check_values(latency, "latency", flows)
+    if not 0 <= tolerance <= 1e-3:
+        raise FlowError(f"tolerance: found {tolerance!r}, expected a number from 0 to 0.001")
     together = _balanced_end(paths, limits, sizes, starts)
     if together is not None:
         return starts + together + delays
@@ -93,7 +96,7 @@ def _balanced_end(
     if not len(paths) or np.ptp(size) or np.ptp(start):
         return None
     busy = paths.load(size, capacity.size) / capacity
-    longest = busy.max()
+    longest = busy.max(initial=0.0)
     if longest == 0.0:
         return 0.0 if size[0] == 0.0 else None
     marked = busy >= longest * (1 - 1e-13)

@@ -81,19 +81,37 @@ def _sift_down(level, heap, size, i):
 
 
 @njit(cache=True, nogil=True)
-def water_fill(indptr, links, share, by_link, flows, weight, capacity, rate, left, claim, users, level, heap):
+def _claim(link, indptr, links, share, by_link, flows, weight, rate):
+    """Sum the weight times share of the flows on a link that have no rate yet."""
+    total, last = 0.0, -1
+    for i in range(by_link[link], by_link[link + 1]):
+        f = flows[i]
+        if rate[f] < 0.0 and f != last:
+            last = f
+            for e in range(indptr[f], indptr[f + 1]):
+                if links[e] == link:
+                    total += weight[f] * (share[e] if share.size > 0 else 1.0)
+    return total
+
+
+@njit(cache=True, nogil=True)
+def water_fill(
+    indptr, links, share, by_link, flows, weight, capacity, rate, left, claim, fresh, users, level, heap
+):
     """Max-min rates of the flows whose entry in `rate` is negative; the others count as absent.
 
     Water rises over all links together; the link with the lowest level fills first and fixes its
     flows. Levels only rise, so a popped link whose key is stale is pushed down again (lazy heap).
 
     `by_link`, `flows` are the transpose of `indptr`, `links`; an empty `share` means 1 everywhere.
-    `left`, `claim`, `users`, `level` (per link) and `heap` are scratch. Infinite capacity never fills;
+    `left`, `claim`, `fresh`, `users`, `level` (per link) and `heap` are scratch; a claim that has lost
+    most of its digits by subtraction is summed afresh. Infinite capacity never fills;
     flows on nothing else get an infinite rate. O(entries * log links).
     """
     shared = share.size > 0
     left[:] = capacity
     claim[:] = 0.0
+    fresh[:] = 0.0
     users[:] = 0
     for f in range(indptr.size - 1):
         if rate[f] < 0.0:
@@ -104,12 +122,16 @@ def water_fill(indptr, links, share, by_link, flows, weight, capacity, rate, lef
     for link in range(capacity.size):
         if users[link] > 0 and left[link] < np.inf:
             level[link] = left[link] / claim[link]
+            fresh[link] = claim[link]
             heap[size] = link
             size += 1
     for i in range(size // 2 - 1, -1, -1):
         _sift_down(level, heap, size, i)
     while size > 0:
         link = heap[0]
+        if users[link] > 0 and claim[link] < 1e-3 * fresh[link]:
+            claim[link] = _claim(link, indptr, links, share, by_link, flows, weight, rate)
+            fresh[link] = claim[link]
         now = max(left[link], 0.0) / claim[link] if users[link] > 0 else np.inf
         if now > level[link]:
             level[link] = now
@@ -147,7 +169,7 @@ def fluid_events(indptr, links, share, by_link, flows, capacity, size, start, to
     Returns the number of solves.
     """
     count, width = size.size, capacity.size
-    left, claim, level = np.empty(width), np.empty(width), np.empty(width)
+    left, claim, fresh, level = np.empty(width), np.empty(width), np.empty(width), np.empty(width)
     users, heap = np.empty(width, np.int64), np.empty(width, np.int64)
     weight, rate, remaining = np.ones(count), np.zeros(count), size.copy()
     order = np.argsort(start, kind="mergesort")
@@ -170,7 +192,20 @@ def fluid_events(indptr, links, share, by_link, flows, capacity, size, start, to
         for i in range(running):
             rate[active[i]] = -1.0
         water_fill(
-            indptr, links, share, by_link, flows, weight, capacity, rate, left, claim, users, level, heap
+            indptr,
+            links,
+            share,
+            by_link,
+            flows,
+            weight,
+            capacity,
+            rate,
+            left,
+            claim,
+            fresh,
+            users,
+            level,
+            heap,
         )
         solves += 1
         step = np.inf

@@ -74,9 +74,8 @@ def max_min_rates(paths: Paths, capacity: ArrayLike, weights: ArrayLike | None =
     weight = np.ones(flows) if weights is None else check_values(weights, "weights", flows, positive=True)
     rate = np.full(flows, -1.0)
     p, width = solver_arrays(paths, limits.size), limits.size
-    left, claim, level = np.empty(width), np.empty(width), np.empty(width)
+    left, claim, fresh, level = (np.empty(width) for _ in range(4))
     users, heap = np.empty(width, np.int64), np.empty(width, np.int64)
-    water_fill(
-        p.indptr, p.links, p.share, p.by_link, p.flows, weight, limits, rate, left, claim, users, level, heap
-    )
+    rows = (p.indptr, p.links, p.share, p.by_link, p.flows)
+    water_fill(*rows, weight, limits, rate, left, claim, fresh, users, level, heap)
     return rate

@@ -181,6 +181,14 @@ def _integers(values: Any, name: str) -> NDArray[Any]:
     return array
 
 
+def as_numbers(values: Any, name: str) -> NDArray[np.float64]:
+    """Make an array of float64, or raise `FlowError`."""
+    try:
+        return np.asarray(values, dtype=np.float64)
+    except (TypeError, ValueError):
+        raise FlowError(f"{name}: found values that are no numbers") from None
+
+
 def check_values(values: Any, name: str, length: int, *, positive: bool = False) -> NDArray[np.float64]:
     """Check an array of finite numbers of 0 or more.
 
@@ -203,10 +211,7 @@ def check_values(values: Any, name: str, length: int, *, positive: bool = False)
     ------
     FlowError
     """
-    try:
-        array = np.asarray(values, dtype=np.float64)
-    except (TypeError, ValueError):
-        raise FlowError(f"{name}: found values that are no numbers") from None
+    array = as_numbers(values, name)
     array = np.full(length, array) if array.ndim == 0 else np.ascontiguousarray(array)
     if array.shape != (length,):
         _fail(f"{name}: found shape {array.shape}, expected ({length},)")
@@ -234,7 +239,7 @@ def check_capacity(paths: Paths, capacity: Any) -> NDArray[np.float64]:
     ------
     FlowError
     """
-    array = np.ascontiguousarray(capacity, dtype=np.float64)
+    array = as_numbers(capacity, "capacity")
     if array.ndim != 1:
         _fail(f"capacity: found shape {array.shape}, expected one dimension")
     if paths.links.size and paths.links.max() >= array.size:

@@ -12,6 +12,7 @@ from topo_sim.topo.fabric import GPU, OCS, Fabric
 from topo_sim.topo.generators.common import (
     Cables,
     Parts,
+    as_tuple,
     check_size,
     generator,
     is_count,
@@ -56,7 +57,7 @@ def ring_strides(endpoints: int, count: int) -> list[int]:
 def _rings(endpoints: int, ports: int, strides: Sequence[int] | None) -> list[NDArray[np.int64]]:
     """One permutation per plane: planes 2i and 2i+1 are the two directions of ring i."""
     count = (ports + 1) // 2
-    chosen = ring_strides(endpoints, count) if strides is None else list(strides)
+    chosen = ring_strides(endpoints, count) if strides is None else list(as_tuple("strides", strides))
     require(
         (len(chosen) == count, f"strides: found {len(chosen)} values, expected {count} for {ports} ports"),
         *(
@@ -69,6 +70,17 @@ def _rings(endpoints: int, ports: int, strides: Sequence[int] | None) -> list[ND
     )
     rank = np.arange(endpoints)
     return [(rank + (chosen[p // 2] if p % 2 == 0 else -chosen[p // 2])) % endpoints for p in range(ports)]
+
+
+def _check_lists(light_paths: object) -> None:
+    """Refuse what is no list of lists of pairs."""
+
+    def is_list(value: object) -> bool:
+        return isinstance(value, (Sequence, np.ndarray)) and not isinstance(value, str)
+
+    planes: list[Any] = list(light_paths) if isinstance(light_paths, Sequence) else [None]
+    good = all(is_list(pairs) and all(is_list(pair) for pair in pairs) for pairs in planes)
+    require((good, f"light_paths: found {light_paths!r}, expected a list of matchings, each a list of pairs"))
 
 
 def _matchings(endpoints: int, matchings: Sequence[Pairs]) -> list[NDArray[np.int64]]:
@@ -193,7 +205,9 @@ def circuit_switched(
     <Fabric circuit_switched(endpoints=16, ports=4): 16 endpoints, 0 switches, 4 circuit switches, 64 cables>
     """
     listed = not isinstance(light_paths, str)
-    ports = len(light_paths) if listed else ports
+    if listed:
+        _check_lists(light_paths)
+        ports = len(light_paths)
     require(
         (is_count(endpoints, 2), f"endpoints: found {endpoints!r}, expected an integer of at least 2"),
         (is_count(ports), f"ports: found {ports!r}, expected an integer of at least 1"),
@@ -209,7 +223,7 @@ def circuit_switched(
     elif light_paths == "rings":
         planes = _rings(endpoints, ports, strides)
     else:
-        planes = _random_regular(endpoints, ports, seed)
+        planes = _random_regular(int(endpoints), int(ports), int(seed))
     rate, delay = port_rate(bandwidth, endpoint_bandwidth, ports), read("latency", latency)
     ends = [np.flatnonzero(plane != np.arange(endpoints)) for plane in planes]
     return Parts(

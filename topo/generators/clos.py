@@ -9,6 +9,7 @@ from topo_sim.topo.fabric import GPU, SWITCH
 from topo_sim.topo.generators.common import (
     Cables,
     Parts,
+    as_tuple,
     check_size,
     generator,
     is_count,
@@ -208,7 +209,7 @@ def fat_tree(
     )
     check_size(sum(clos.cables), clos.endpoints)
     tiers = len(clos.down)
-    per_tier = [bandwidth] * tiers if isinstance(bandwidth, (str, int, float)) else list(bandwidth)
+    per_tier = as_tuple("bandwidth", bandwidth, alone=tiers)
     require((len(per_tier) == tiers, f"bandwidth: found {len(per_tier)} values, expected 1 or {tiers}"))
     rates = [read("bandwidth", value) for value in per_tier]
     names = (
@@ -225,10 +226,7 @@ def _tree(k: int | None, levels: int, oversubscription: int | Sequence[int]) -> 
         (is_count(k, 2) and k % 2 == 0, f"k: found {k!r}, expected an even number of at least 2"),
         (is_count(levels) and levels <= 16, f"levels: found {levels!r}, expected an integer from 1 to 16"),
     )
-    if isinstance(oversubscription, (int, np.integer)):
-        ratios = [int(oversubscription)] * (levels - 1)
-    else:
-        ratios = list(oversubscription)
+    ratios = as_tuple("oversubscription", oversubscription, alone=levels - 1)
     require(
         (
             len(ratios) == levels - 1,
@@ -252,6 +250,7 @@ def _explicit_tree(k: int | None, down: Sequence[int] | None, up: Sequence[int] 
         missing, given = ("down", "up") if down is None else ("up", "down")
         require((False, f"{missing}: missing, expected beside {given}"))
         raise AssertionError
+    down, up = as_tuple("down", down), as_tuple("up", up)
     require(
         (k is None, f"k: found {k!r}, expected either k, or down and up"),
         (1 <= len(down) <= 16, f"down: found {len(down)} values, expected 1 to 16"),

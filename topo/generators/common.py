@@ -13,7 +13,17 @@ from topo_sim.base import FaultsError, Quantity, Registry, UnitError
 from topo_sim.topo.fabric import GPU, KINDS, Fabric
 from topo_sim.topo.structure import Structure
 
-__all__ = ["GENERATORS", "Cables", "Parts", "check_size", "generator", "port_rate", "read", "require"]
+__all__ = [
+    "GENERATORS",
+    "Cables",
+    "Parts",
+    "as_tuple",
+    "check_size",
+    "generator",
+    "port_rate",
+    "read",
+    "require",
+]
 
 GENERATORS: Registry[Callable[..., Fabric]] = Registry("generator")
 
@@ -103,6 +113,19 @@ def check_size(cables: int, endpoints: int) -> None:
 
 def _many(count: int) -> str:
     return f"{count:.6g}" if count < 10**15 else "more than 1e15"
+
+
+def as_tuple(name: str, value: object, *, alone: int | None = None) -> tuple[Any, ...]:
+    """Take a sequence as a tuple; a value that stands `alone` counts so many times, or is a fault."""
+    if alone is not None and isinstance(value, (int, float, str, np.number)):
+        return (value,) * alone
+    require(
+        (
+            isinstance(value, (Sequence, np.ndarray)) and not isinstance(value, str),
+            f"{name}: found {value!r}, expected a list",
+        )
+    )
+    return tuple(value)  # type: ignore[arg-type]
 
 
 def is_count(value: object, least: int = 1) -> bool:

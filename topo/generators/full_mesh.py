@@ -59,6 +59,6 @@ def full_mesh(
         kind=np.full(endpoints, GPU, dtype=np.int8),
         links=[Cables(lower, upper, rate, read("latency", latency), medium)],
         names=lambda: [f"gpu{i}" for i in range(endpoints)],
-        endpoints_forward=True,
+        endpoints_forward=endpoints > 1,
         exact_bisection=rate * (endpoints // 2) * ((endpoints + 1) // 2),
     )

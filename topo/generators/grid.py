@@ -10,6 +10,7 @@ from topo_sim.topo.fabric import GPU
 from topo_sim.topo.generators.common import (
     Cables,
     Parts,
+    as_tuple,
     check_size,
     generator,
     is_count,
@@ -40,7 +41,7 @@ def _parts(
     latency: Time,
     medium: str,
 ) -> Parts:
-    sizes = (dims,) if isinstance(dims, (int, np.integer)) else tuple(dims)
+    sizes = as_tuple("dims", dims, alone=1)
     require(
         (1 <= len(sizes) <= 16, f"dims: found {len(sizes)} values, expected 1 to 16"),
         *((is_count(n), f"dims: found {n!r}, expected integers of at least 1") for n in sizes),
@@ -54,7 +55,7 @@ def _parts(
         links=[Cables(*grid.cable_ends(axis), rate, delay, medium) for axis in range(len(sizes))],
         names=lambda: [f"gpu{i}" for i in range(grid.endpoints)],
         structure=grid,
-        endpoints_forward=True,
+        endpoints_forward=grid.endpoints > 1,
         routing="dimension_order",
         exact_bisection=_bisection(grid, rate),
     )

@@ -30,12 +30,15 @@ def _sub_fabric(place: str, spec: Mapping[str, Any] | Fabric, endpoints: int) ->
     if isinstance(spec, Fabric):
         fabric = spec
     else:
+        require(
+            (isinstance(spec, Mapping), f"{place}: found {spec!r}, expected a generator with its parameters")
+        )
         arguments = dict(spec)
         require(("generator" in arguments, f"{place}.generator: missing, expected a generator's name"))
         name = arguments.pop("generator")
         require(
             (
-                name in GENERATORS,
+                isinstance(name, str) and name in GENERATORS,
                 f"{place}.generator: unknown generator {name!r}: {nearest(str(name), GENERATORS)}",
             )
         )
@@ -74,7 +77,8 @@ def _graph(subs: list[tuple[Fabric, NDArray[np.int64], list[str]]], fabric: Fabr
     """Union of the sub-fabrics' graphs, with their endpoints merged."""
     import networkx as nx
 
-    graph = nx.MultiGraph(name=fabric.name)
+    directed = any(sub.graph.is_directed() for sub, _, _ in subs)
+    graph = (nx.MultiDiGraph if directed else nx.MultiGraph)(name=fabric.name)
     graph.add_nodes_from((fabric.names[e] for e in fabric.endpoints), kind="gpu")
     for sub, node, names in subs:
         rename = dict(zip(sub.graph, (names[n] for n in node), strict=True))
@@ -83,7 +87,10 @@ def _graph(subs: list[tuple[Fabric, NDArray[np.int64], list[str]]], fabric: Fabr
             if "circuits" in attributes:
                 attributes["circuits"] = [(rename[a], rename[b]) for a, b in attributes["circuits"]]
             graph.add_node(rename[old], **attributes)
-        graph.add_edges_from((rename[u], rename[v], data) for u, v, data in sub.graph.edges(data=True))
+        edges = [(rename[u], rename[v], data) for u, v, data in sub.graph.edges(data=True)]
+        graph.add_edges_from(edges)
+        if directed and not sub.graph.is_directed():
+            graph.add_edges_from((v, u, data) for u, v, data in edges)
     return graph
 
 
@@ -183,6 +190,7 @@ def _bisection(outer: Fabric, groups: int) -> float | None:
 def _names(subs: list[tuple[Fabric, NDArray[np.int64]]], groups: int, size: int) -> list[str]:
     names = [f"gpu{g}.{j}" for g in range(groups) for j in range(size)]
     for i, (fabric, _) in enumerate(subs):
-        prefix = "" if i == 0 else f"group{i - 1}."
+        outer = "between." if fabric.family == "grouped" else ""
+        prefix = outer if i == 0 else f"group{i - 1}."
         names.extend(prefix + n for n, k in zip(fabric.names, fabric.kind, strict=True) if k != GPU)
     return names

@@ -119,13 +119,17 @@ def route(
     """
     entry = ROUTINGS[fabric.routing if routing is None else routing]
     sources, targets = fabric.rank_array(source, "source"), fabric.rank_array(target, "target")
-    labels = np.zeros(len(sources), np.int64) if label is None else np.asarray(label, np.int64)
+    labels = np.zeros(len(sources), np.int64) if label is None else np.asarray(label)
+    if labels.ndim != 1 or not (labels.size == 0 or np.issubdtype(labels.dtype, np.integer)):
+        raise UsageError(
+            f"label: found {labels.dtype} of shape {labels.shape}, expected one integer per flow"
+        )
     if not len(sources) == len(targets) == len(labels):
         raise UsageError(f"found {len(sources)} sources, {len(targets)} targets and {len(labels)} labels")
     if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)) or not 0 <= seed < 2**63:
         raise UsageError(f"seed: found {seed!r}, expected an integer of at least 0")
     nodes = fabric.endpoints.astype(np.int64)
-    return entry.function(fabric, Flows(nodes[sources], nodes[targets], labels, int(seed)))
+    return entry.function(fabric, Flows(nodes[sources], nodes[targets], labels.astype(np.int64), int(seed)))
 
 
 def clos_arrays(clos: Clos) -> dict[str, Any]:

@@ -1,5 +1,7 @@
 """Valiant load balancing: by way of a random third node."""
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -14,14 +16,39 @@ __all__ = ["valiant"]
 
 
 def _middles(fabric: Fabric) -> NDArray[np.int64]:
-    """Nodes to go by way of: top switches of a Clos, endpoints where they forward, else edge switches."""
+    """Nodes to go by way of: top switches of a Clos, endpoints where they forward, else edge switches.
+
+    Only those that every endpoint reaches and that reach every endpoint.
+    """
     if isinstance(fabric.structure, Clos):
         return np.arange(fabric.structure.level_base[-1], len(fabric.kind))
     if fabric.endpoints_forward:
-        return fabric.endpoints.astype(np.int64)
+        return fabric.endpoints[_is_between(fabric)[fabric.endpoints]].astype(np.int64)
     edge = np.zeros(len(fabric.kind), dtype=bool)
     edge[fabric.link_target[fabric.kind[fabric.link_source] == GPU]] = True
-    return np.flatnonzero(edge & (fabric.kind == SWITCH))
+    return np.flatnonzero(edge & (fabric.kind == SWITCH) & _is_between(fabric))
+
+
+def _is_between(fabric: Fabric) -> NDArray[np.bool_]:
+    """Whether each node lies on a walk from every endpoint to every endpoint, by strong components."""
+    from scipy.sparse import csr_array
+    from scipy.sparse.csgraph import breadth_first_order, connected_components
+
+    def graph(keep: NDArray[np.bool_], source: NDArray[np.int32], target: NDArray[np.int32]) -> Any:
+        ends = (source[keep], target[keep])
+        return csr_array((np.ones(len(ends[0])), ends), shape=(len(fabric.kind),) * 2)
+
+    source, target, forwards = fabric.link_source, fabric.link_target, fabric.forwards
+    inner = graph(forwards[source] & forwards[target], source, target)
+    count, component = connected_components(inner, connection="strong")
+    ahead = graph(forwards[source], source, target)
+    back = graph(forwards[target], target, source)
+    between = np.zeros(count, dtype=bool)
+    members, first = np.unique(component[forwards], return_index=True)
+    for index, node in zip(members, np.flatnonzero(forwards)[first], strict=True):
+        reached = (breadth_first_order(way, node, return_predecessors=False) for way in (ahead, back))
+        between[index] = all(np.isin(fabric.endpoints, nodes).all() for nodes in reached)
+    return between[component] & forwards
 
 
 def _join(first: Paths, second: Paths) -> Paths:
