@@ -202,7 +202,7 @@ def lower_bound(
     out = np.bincount(fabric.link_source, fabric.capacity, len(fabric.kind))[nodes].sum()
     into = np.bincount(fabric.link_target, fabric.capacity, len(fabric.kind))[nodes].sum()
     farthest = _farthest(collective, fabric, p)
-    paces = [("ports of all endpoints together", collective.sent(p) / min(out, into))]
+    paces = [("ports of all endpoints together", collective.sent(p) / float(min(out, into)))]
     paces += [(name, _cut_pace(collective, fabric, nodes, label)) for name, label in _partitions(fabric)]
     if collective.name == "all_to_all" and p <= DISTANCE_UP_TO:
         paces.append(("all links together, over shortest paths", _distance_pace(fabric, p)))

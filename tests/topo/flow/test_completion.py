@@ -12,6 +12,14 @@ from topo_sim.topo.flow import Paths, completion_times, max_min_rates
 from topo_sim.topo.flow.completion import _balanced_end, run_events
 
 
+@pytest.fixture(autouse=True, scope="module")
+def always_reduce():
+    """Small problems are not worth reducing; here they are reduced all the same."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("topo_sim.topo.flow.completion.WORTH_REDUCING", 0)
+        yield
+
+
 @st.composite
 def problems(draw):
     """Random paths, sizes (0 too), starts and latencies, with many ties."""
