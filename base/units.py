@@ -148,7 +148,9 @@ def format_quantity(value: float, kind: str, digits: int = 4) -> str:
     scales = _SCALES[kind]
     if value == 0:
         return f"0 {scales[-1][0] if kind != 'time' else 's'}"
-    unit, factor = next(((u, f) for u, f in scales if abs(value) >= f * (1 - 1e-12)), scales[-1])
+    # A value that rounds up to the next unit is written in that unit.
+    least = 1 - 0.5 * 10.0**-digits
+    unit, factor = next(((u, f) for u, f in scales if abs(value) >= f * least), scales[-1])
     number = f"{value / factor:.{digits}g}"
     if "e+" in number:
         number = f"{value / factor:.0f}"

@@ -12,13 +12,16 @@ from topo_sim.collectives.router import Router
 from topo_sim.collectives.schedule import Schedule
 from topo_sim.collectives.step import Step
 from topo_sim.topo import Fabric
-from topo_sim.topo.flow import Paths, completion_times
+from topo_sim.topo.flow import Paths
+from topo_sim.topo.flow.completion import sending_ends
 
 __all__ = ["cost", "cost_profile"]
 
 
 def _front(delay: NDArray[np.float64], pace: NDArray[np.float64]) -> Front:
     """Keep the transfers that no other one matches in both delay and pace."""
+    if delay.size and np.ptp(delay) == 0:
+        return delay[:1], pace.max(keepdims=True)
     order = np.lexsort((-pace, -delay))
     delay, pace = delay[order], pace[order]
     best = np.maximum.accumulate(pace)
@@ -37,12 +40,16 @@ def _shape(step: Step) -> tuple[bytes, float]:
     return digest.digest(), scale
 
 
-def _solve(step: Step, paths: Paths, fabric: Fabric, overhead: float) -> tuple[Front, NDArray[np.float64]]:
+def _solve(
+    step: Step, paths: Paths, fabric: Fabric, capacity: NDArray[np.float64], overhead: float
+) -> tuple[Front, NDArray[np.float64]]:
     """Front of one step, and the bytes on each link, with the largest transfer counting as 1."""
     amount = np.ascontiguousarray(step.fraction) / (step.fraction.max(initial=0.0) or 1.0)
     messages = np.bincount(step.source, minlength=1)[step.source]
     delay = paths.sum(fabric.latency) + overhead * messages
-    return _front(delay, completion_times(paths, fabric.capacity, amount)), paths.load(amount, fabric.links)
+    return _front(delay, sending_ends(paths, capacity, amount, np.zeros(len(amount)))), paths.load(
+        amount, fabric.links
+    )
 
 
 def cost_profile(
@@ -99,12 +106,13 @@ def cost_profile(
     if bound is None:
         bound = lower_bound(schedule.collective, fabric, schedule.ranks, overhead=overhead)
     router.prepare(schedule)
+    capacity = fabric.capacity.copy()  # writable: kernels compile apart for read-only arrays
     solved: dict[bytes, tuple[Front, NDArray[np.float64]]] = {}
     fronts, busy = [], np.zeros(fabric.links)
     for step in schedule.steps:
         key, scale = _shape(step)
         if key not in solved:
-            solved[key] = _solve(step, router(step), fabric, overhead)
+            solved[key] = _solve(step, router(step), fabric, capacity, overhead)
         (delay, pace), load = solved[key]
         fronts.append((delay, pace * scale))
         busy += load * (scale * step.repeat)

@@ -33,24 +33,35 @@ class Router:
     def prepare(self, schedule: Schedule) -> None:
         """Route all pairs of a schedule at once, unless they are too many to keep."""
         if schedule.steps and schedule.transfer_count <= ROUTE_AT_ONCE:
-            needed = np.unique(np.concatenate([self._key(step) for step in schedule.steps]))
-            if not self._knows(needed):
+            needed = np.concatenate([self._key(step) for step in schedule.steps])
+            if self._places(needed) is None:
                 self.pairs = np.union1d(self.pairs, needed)
                 target, source = np.divmod(self.pairs, self.fabric.ranks)
                 self.paths = route(self.fabric, source, target, self.routing, seed=self.seed)
 
+    @property
+    def uniform(self) -> Paths | None:
+        """Paths of all ordered pairs of different endpoints by ecmp_split, if they have been routed."""
+        all_pairs = self.pairs.size == self.fabric.ranks * (self.fabric.ranks - 1)
+        return self.paths if all_pairs and self.routing == "ecmp_split" else None
+
     def _key(self, step: Step) -> NDArray[np.int64]:
         return step.target.astype(np.int64) * self.fabric.ranks + step.source
 
-    def _knows(self, pairs: NDArray[np.int64]) -> bool:
+    def _places(self, pairs: NDArray[np.int64]) -> NDArray[np.intp] | None:
+        """Where the pairs stand among those that are known, None if any is not."""
         place = np.searchsorted(self.pairs, pairs)
-        return bool(self.pairs.size and place.max() < self.pairs.size and np.all(self.pairs[place] == pairs))
+        known = place.size == 0 or (
+            place.max() < self.pairs.size and np.array_equal(self.pairs[place], pairs)
+        )
+        return place if known else None
 
     def __call__(self, step: Step) -> Paths:
         """Paths of the transfers of a step."""
         key = self._key(step)
-        if not self._knows(key):
-            return route(self.fabric, step.source, step.target, self.routing, seed=self.seed)
         if np.array_equal(key, self.pairs):
             return self.paths
-        return self.paths.take(np.searchsorted(self.pairs, key))
+        place = self._places(key)
+        if place is None:
+            return route(self.fabric, step.source, step.target, self.routing, seed=self.seed)
+        return self.paths.take(place)

@@ -223,20 +223,20 @@ def compare(
             finished.append(f"{fabric.name}: {collective}")
             if progress:
                 progress(len(finished), total, finished[-1])
-        return _compared(topology, router.routing, best)
+        return _compared(topology, router, best)
 
     with ThreadPoolExecutor(max_workers=min(os.cpu_count() or 1, len(topologies))) as pool:
         fabrics = tuple(pool.map(work, topologies))
     return Comparison(fabrics, chosen, tuple(table.tolist()), curve, overhead, seed)
 
 
-def _compared(topology: Topology, routing: str, best: Mapping[str, tuple[CollectiveCost, ...]]) -> Compared:
+def _compared(topology: Topology, router: Router, best: Mapping[str, tuple[CollectiveCost, ...]]) -> Compared:
     fabric = topology.fabric
     return Compared(
         name=fabric.name,
         description=topology.description or "",
         h100_equivalents=topology.h100_equivalents * fabric.ranks,
-        routing=routing,
-        metrics=metrics(fabric),
+        routing=router.routing,
+        metrics=metrics(fabric, router.uniform),
         best=best,
     )

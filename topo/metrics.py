@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from topo_sim.base import RoutingError
 from topo_sim.topo.distances import Hops, hops
 from topo_sim.topo.fabric import GPU, Fabric
+from topo_sim.topo.flow import Paths
 from topo_sim.topo.routing import route
 
 __all__ = ["Bisection", "FabricMetrics", "bisection", "metrics"]
@@ -92,12 +93,14 @@ class FabricMetrics:
         }
 
 
-def metrics(fabric: Fabric) -> FabricMetrics:
+def metrics(fabric: Fabric, uniform: Paths | None = None) -> FabricMetrics:
     """Compute the scalars of a fabric.
 
     Parameters
     ----------
     fabric : Fabric
+    uniform : Paths, optional
+        As in `bisection`.
 
     Returns
     -------
@@ -119,16 +122,18 @@ def metrics(fabric: Fabric) -> FabricMetrics:
         links=fabric.links,
         injection=float(out[fabric.endpoints].mean()),
         hops=hops(fabric),
-        bisection=bisection(fabric),
+        bisection=bisection(fabric, uniform),
     )
 
 
-def bisection(fabric: Fabric) -> Bisection:
+def bisection(fabric: Fabric, uniform: Paths | None = None) -> Bisection:
     """Bisection bandwidth: the least capacity one way between two halves of the endpoints.
 
     Parameters
     ----------
     fabric : Fabric
+    uniform : Paths, optional
+        Paths of all ordered pairs of different endpoints by ecmp_split, in any order, if known.
 
     Returns
     -------
@@ -164,7 +169,7 @@ def bisection(fabric: Fabric) -> Bisection:
     matrix = np.zeros((len(fabric.kind),) * 2)
     np.add.at(matrix, (fabric.link_source, fabric.link_target), fabric.capacity)
     values, vectors = _spectrum(matrix)
-    low, how = _uniform_rate(fabric) * half, "all-to-all that fits"
+    low, how = _uniform_rate(fabric, uniform) * half, "all-to-all that fits"
     whole = np.all(fabric.kind == GPU) and np.allclose(matrix, matrix.T)
     if whole and values[1] * half / fabric.ranks > low:
         low, how = values[1] * half / fabric.ranks, "lambda_2 N/4"
@@ -182,14 +187,15 @@ def _spectrum(matrix: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray
     return values, vectors
 
 
-def _uniform_rate(fabric: Fabric) -> float:
+def _uniform_rate(fabric: Fabric, paths: Paths | None) -> float:
     """Rate per ordered pair at which uniform all-to-all fits, split over all shortest paths."""
-    source, target = np.divmod(np.arange(fabric.ranks**2), fabric.ranks)
-    different = source != target
-    try:
-        paths = route(fabric, source[different], target[different], "ecmp_split")
-    except RoutingError:  # not all are connected
-        return 0.0
+    if paths is None:
+        target, source = np.divmod(np.arange(fabric.ranks**2), fabric.ranks)
+        different = source != target
+        try:
+            paths = route(fabric, source[different], target[different], "ecmp_split")
+        except RoutingError:  # not all are connected
+            return 0.0
     load = paths.load(np.ones(len(paths)), fabric.links)
     used = load > 0
     return float((fabric.capacity[used] / load[used]).min())

@@ -205,6 +205,6 @@ register(
         closed_form=closed_form,
         reference="NVIDIA NCCL src/graph/trees.cc; Sanders, Speck, Traff, Two-tree algorithms, ParCo 2009",
         options={"segments": SEGMENTS},
-        tunable={"segments": (1, 8, 64)},
+        tunable={"segments": (4, 16)},
     )
 )

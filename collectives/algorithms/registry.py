@@ -51,7 +51,7 @@ class Algorithm:
     >>> round(ring.closed_form(4, 1e6, 1e-6, 1e-9), 9)  # 6 us + 1.5 ms
     0.001506
     >>> ALGORITHMS["all_reduce"]["double_binary_tree"].tunable
-    {'segments': (1, 8, 64)}
+    {'segments': (4, 16)}
     """
 
     collective: str

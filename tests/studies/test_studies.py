@@ -99,7 +99,7 @@ def test_cost_table_is_sorted_and_labelled():
     half = len(result.costs) // 2
     for part in (result.costs[:half], result.costs[half:]):
         assert [c.time for c in part] == sorted(c.time for c in part)
-    assert "double_binary_tree(segments=64)" in result.labels
+    assert "double_binary_tree(segments=16)" in result.labels
     with pytest.raises(UnknownNameError):
         cost_table(single_switch(8), "all_reduc", [1])
 

@@ -154,8 +154,6 @@ class TestShortestPaths:
 def test_every_path_is_real(fabric, routing):
     if routing == "dimension_order" and fabric.family not in ("torus", "mesh"):
         return
-    if routing == "valiant" and fabric is GROUPED:
-        return  # See TestUnreachableMiddles.
     source, target = pairs(fabric)
     paths = route(fabric, source, target, routing, seed=3)
     rows = naive.rows(paths)
@@ -388,6 +386,18 @@ class TestUnreachableMiddles:
         paths = route(GROUPED, source, target, "valiant", seed=3)
         for f, (u, v) in enumerate(zip(source.tolist(), target.tolist(), strict=True)):
             check_real(GROUPED, u, v, paths[f])
+
+    def test_dead_ends(self):
+        graph = nx.DiGraph()
+        graph.add_nodes_from(range(4), kind="gpu")
+        graph.add_nodes_from(["hub", "sink", "source"], kind="switch")
+        for i in range(4):
+            graph.add_edges_from([(i, "hub"), ("hub", i), (i, "sink"), ("source", i)])
+        graph.add_edge(0, "source")
+        fabric = Fabric.from_graph(graph)
+        ones = np.ones(20, np.int64)
+        paths = route(fabric, ones, 2 * ones, "valiant", label=np.arange(20))
+        assert {fabric.link_name(link) for link in paths.links} == {"1->hub", "hub->2"}
 
     def test_other_components(self):
         fabric = Fabric.from_graph(nx.disjoint_union(nx.cycle_graph(4), nx.cycle_graph(4)))

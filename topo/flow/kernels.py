@@ -23,11 +23,10 @@ __all__ = [
 def take_rows(indptr, links, share, rows, new_indptr, new_links, new_share):
     """Copy rows of paths, in the order given, into arrays laid out by `new_indptr`."""
     for i in range(rows.size):
-        first, count = indptr[rows[i]], new_indptr[i + 1] - new_indptr[i]
-        for e in range(count):
-            new_links[new_indptr[i] + e] = links[first + e]
-            if share.size > 0:
-                new_share[new_indptr[i] + e] = share[first + e]
+        first, last = indptr[rows[i]], indptr[rows[i] + 1]
+        new_links[new_indptr[i] : new_indptr[i + 1]] = links[first:last]
+        if share.size > 0:
+            new_share[new_indptr[i] : new_indptr[i + 1]] = share[first:last]
 
 
 @njit(cache=True, nogil=True)
@@ -132,7 +131,7 @@ def water_fill(
         if users[link] > 0 and claim[link] < 1e-3 * fresh[link]:
             claim[link] = _claim(link, indptr, links, share, by_link, flows, weight, rate)
             fresh[link] = claim[link]
-        now = max(left[link], 0.0) / claim[link] if users[link] > 0 else np.inf
+        now = max(left[link] / claim[link], level[link]) if users[link] > 0 else np.inf
         if now > level[link]:
             level[link] = now
             if now == np.inf:

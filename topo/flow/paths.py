@@ -150,7 +150,7 @@ class Paths:
             For a flow that splits, the mean over its bytes.
         """
         total = np.empty(len(self))
-        sum_rows(self.indptr, self.links, self.given_share, np.ascontiguousarray(values, float), total)
+        sum_rows(self.indptr, self.links, self.given_share, np.array(values, float), total)
         return total
 
     def load(self, amount: NDArray[np.float64], links: int) -> NDArray[np.float64]:
@@ -168,7 +168,7 @@ class Paths:
         ndarray of float64, shape (links,)
         """
         total = np.zeros(links)
-        add_rows(self.indptr, self.links, self.given_share, np.ascontiguousarray(amount, float), total)
+        add_rows(self.indptr, self.links, self.given_share, np.array(amount, float), total)
         return total
 
 
@@ -239,7 +239,7 @@ def check_capacity(paths: Paths, capacity: Any) -> NDArray[np.float64]:
     ------
     FlowError
     """
-    array = as_numbers(capacity, "capacity")
+    array = np.array(as_numbers(capacity, "capacity"))  # a copy: kernels compile apart for read-only arrays
     if array.ndim != 1:
         _fail(f"capacity: found shape {array.shape}, expected one dimension")
     if paths.links.size and paths.links.max() >= array.size:

@@ -122,7 +122,11 @@ def _random_regular(endpoints: int, ports: int, seed: int) -> list[NDArray[np.in
         (ports < endpoints, f"ports: found {ports}, expected fewer than the {endpoints} endpoints"),
         (ports * endpoints % 2 == 0, f"ports: found {ports}, expected an even number as endpoints is odd"),
     )
-    graph = nx.random_regular_graph(ports, endpoints, seed=seed)
+    draws = (nx.random_regular_graph(ports, endpoints, seed=seed + 1_000_003 * i) for i in range(100))
+    graph = next((drawn for drawn in draws if ports == 1 or nx.is_connected(drawn)), None)
+    require(
+        (graph is not None, f"ports: found {ports}, which joins {endpoints} endpoints in none of 100 draws")
+    )
     left = np.array([end for u, v in graph.edges for end in ((u, v), (v, u))], dtype=np.int64).reshape(-1, 2)
     open_pairs = csr_array((np.ones(len(left)), (left[:, 0], left[:, 1])), shape=(endpoints, endpoints))
     planes = []

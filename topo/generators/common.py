@@ -95,7 +95,7 @@ def require(*checks: tuple[bool, str]) -> None:
     Traceback (most recent call last):
     topo_sim.base.errors.FaultsError: k: found 3, expected an even number
     """
-    faults = [message for passed, message in checks if not passed]
+    faults = list(dict.fromkeys(message for passed, message in checks if not passed))
     if faults:
         raise FaultsError(faults)
 

@@ -139,9 +139,8 @@ def clos_arrays(clos: Clos) -> dict[str, Any]:
 
 
 def _adjacency(fabric: Fabric) -> tuple[Any, ...]:
-    widest = int(np.diff(fabric.out_links[0]).max(initial=0))
     ends = (fabric.link_source, fabric.link_target)
-    return fabric.forwards, *fabric.in_links, *fabric.out_links, *ends, widest
+    return fabric.forwards, *fabric.in_links, *fabric.out_links, *ends
 
 
 def _check_found(fabric: Fabric, flows: Flows, length: NDArray[np.int64]) -> None:

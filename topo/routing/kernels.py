@@ -45,8 +45,6 @@ def _choose(key, node, count):
 
 @njit(cache=True, nogil=True)
 def _grow(array, needed):
-    if needed <= array.size:
-        return array
     bigger = np.empty(max(needed, 2 * array.size), array.dtype)
     bigger[: array.size] = array
     return bigger
@@ -73,20 +71,30 @@ def _distances(root, forwards, in_ptr, in_links, link_source, wanted, pending, s
                 tail += 1
                 if wanted[other] == epoch:
                     pending -= 1
+    return tail
 
 
 @njit(cache=True, nogil=True)
-def _candidates(node, root, forwards, out_ptr, out_links, link_target, seen, distance, epoch, found):
-    """Collect the links from `node` that lie on a shortest path to `root`; returns their number."""
-    count = 0
-    for i in range(out_ptr[node], out_ptr[node + 1]):
-        link = out_links[i]
-        other = link_target[link]
-        near = seen[other] == epoch and distance[other] == distance[node] - 1
-        if near and (other == root or forwards[other]):
-            found[count] = link
-            count += 1
-    return count
+def _next_hops(
+    queue, reached, forwards, out_ptr, out_links, link_target, seen, distance, epoch, start, stop, hops
+):
+    """List the links from each of the `reached` nodes that lie on a shortest path to queue[0].
+
+    Node n has ``hops[start[n]:stop[n]]``.
+    """
+    root, used = queue[0], 0
+    for i in range(reached):
+        node = queue[i]
+        start[node] = used
+        for e in range(out_ptr[node], out_ptr[node + 1]):
+            link = out_links[e]
+            other = link_target[link]
+            near = seen[other] == epoch and distance[other] == distance[node] - 1
+            if near and (other == root or forwards[other]):
+                hops[used] = link
+                used += 1
+        stop[node] = used
+    return used
 
 
 @njit(cache=True, nogil=True)
@@ -105,7 +113,7 @@ def _mark(order, first, targets, sources, wanted, epoch):
 @njit(cache=True, nogil=True)
 def search_single(
     sources, targets, labels, order, seed, hashed,
-    forwards, in_ptr, in_links, out_ptr, out_links, link_source, link_target, widest,
+    forwards, in_ptr, in_links, out_ptr, out_links, link_source, link_target,
 ):  # fmt: skip
     """One shortest path per flow: the first link at each hop, or a hashed one.
 
@@ -114,15 +122,30 @@ def search_single(
     nodes = forwards.size
     seen, wanted = np.full(nodes, -1, np.int32), np.full(nodes, -1, np.int32)
     distance, queue = np.zeros(nodes, np.int32), np.empty(nodes, np.int32)
-    found = np.empty(widest, np.int32)
+    start, stop = np.empty(nodes, np.int32), np.empty(nodes, np.int32)
+    hops = np.empty(link_source.size, np.int32)
     begin, length = np.zeros(sources.size, np.int64), np.zeros(sources.size, np.int64)
     links = np.empty(4 * sources.size + 16, np.int32)
     used, first, epoch = 0, 0, 0
     while first < order.size:
         root = targets[order[first]]
         last, pending = _mark(order, first, targets, sources, wanted, epoch)
-        _distances(
+        reached = _distances(
             root, forwards, in_ptr, in_links, link_source, wanted, pending, seen, distance, queue, epoch
+        )
+        _next_hops(
+            queue,
+            reached,
+            forwards,
+            out_ptr,
+            out_links,
+            link_target,
+            seen,
+            distance,
+            epoch,
+            start,
+            stop,
+            hops,
         )
         for i in range(first, last):
             f = order[i]
@@ -133,12 +156,11 @@ def search_single(
                 continue
             key = _flow_key(seed, node, root, labels[f])
             length[f] = distance[node]
-            links = _grow(links, used + distance[node])
+            if used + distance[node] > links.size:
+                links = _grow(links, used + distance[node])
             while node != root:
-                count = _candidates(
-                    node, root, forwards, out_ptr, out_links, link_target, seen, distance, epoch, found
-                )
-                links[used] = found[_choose(key, node, count) if hashed else 0]
+                count = stop[node] - start[node]
+                links[used] = hops[start[node] + (_choose(key, node, count) if hashed else 0)]
                 node = link_target[links[used]]
                 used += 1
         first = last
@@ -148,7 +170,7 @@ def search_single(
 
 @njit(cache=True, nogil=True)
 def search_split(
-    sources, targets, order, forwards, in_ptr, in_links, out_ptr, out_links, link_source, link_target, widest
+    sources, targets, order, forwards, in_ptr, in_links, out_ptr, out_links, link_source, link_target
 ):
     """All shortest paths of each flow, split evenly over the next links at every hop.
 
@@ -157,16 +179,32 @@ def search_split(
     nodes = forwards.size
     seen, wanted = np.full(nodes, -1, np.int32), np.full(nodes, -1, np.int32)
     distance, queue = np.zeros(nodes, np.int32), np.empty(nodes, np.int32)
-    reached, amount = np.full(nodes, -1, np.int64), np.zeros(nodes)
-    found = np.empty(widest, np.int32)
+    visited, amount = np.full(nodes, -1, np.int64), np.zeros(nodes)
+    front = np.empty(nodes, np.int32)
+    start, stop = np.empty(nodes, np.int32), np.empty(nodes, np.int32)
+    hops = np.empty(link_source.size, np.int32)
     begin, length = np.zeros(sources.size, np.int64), np.zeros(sources.size, np.int64)
     links, shares = np.empty(4 * sources.size + 16, np.int32), np.empty(4 * sources.size + 16)
     used, first, epoch = 0, 0, 0
     while first < order.size:
         root = targets[order[first]]
         last, pending = _mark(order, first, targets, sources, wanted, epoch)
-        _distances(
+        reached = _distances(
             root, forwards, in_ptr, in_links, link_source, wanted, pending, seen, distance, queue, epoch
+        )
+        most = _next_hops(
+            queue,
+            reached,
+            forwards,
+            out_ptr,
+            out_links,
+            link_target,
+            seen,
+            distance,
+            epoch,
+            start,
+            stop,
+            hops,
         )
         for i in range(first, last):
             f = order[i]
@@ -174,26 +212,26 @@ def search_split(
             if seen[sources[f]] != epoch:
                 length[f] = -1
                 continue
-            queue[0] = sources[f]
-            reached[sources[f]], amount[sources[f]] = f, 1.0
+            if used + most > links.size:
+                links, shares = _grow(links, used + most), _grow(shares, used + most)
+            front[0] = sources[f]
+            visited[sources[f]], amount[sources[f]] = f, 1.0
             head, tail = 0, 1
             while head < tail:
-                node = queue[head]
+                node = front[head]
                 head += 1
                 if node == root:
                     break
-                count = _candidates(
-                    node, root, forwards, out_ptr, out_links, link_target, seen, distance, epoch, found
-                )
-                links, shares = _grow(links, used + count), _grow(shares, used + count)
+                count = stop[node] - start[node]
+                part = amount[node] / max(count, 1)
                 for c in range(count):
-                    links[used], shares[used] = found[c], amount[node] / count
-                    other = link_target[found[c]]
-                    if reached[other] != f:
-                        reached[other], amount[other] = f, 0.0
-                        queue[tail] = other
+                    links[used], shares[used] = hops[start[node] + c], part
+                    other = link_target[hops[start[node] + c]]
+                    if visited[other] != f:
+                        visited[other], amount[other] = f, 0.0
+                        front[tail] = other
                         tail += 1
-                    amount[other] += amount[node] / count
+                    amount[other] += part
                     used += 1
             length[f] = used - begin[f]
         first = last

@@ -66,7 +66,8 @@ def valiant(fabric: Fabric, flows: Flows) -> Paths:
 
     Notes
     -----
-    The node is a hash of (seed, source, target, label). A flow to itself stays.
+    The node is a hash of (seed, source, target, label), among the nodes that all endpoints reach and
+    that reach all; where there is none, flows take a hashed shortest path. A flow to itself stays.
 
     References
     ----------

@@ -201,3 +201,8 @@ def test_no_links_at_all():
 def test_bad_tolerance(tolerance):
     with pytest.raises(FlowError, match="tolerance"):
         completion_times(Paths.from_lists([[0], [0, 1]]), [1.0, 1.0], [1.0, 2.0], tolerance=tolerance)
+
+
+def test_a_share_that_vanishes_beside_another():
+    paths = Paths([0, 2, 3], [0, 1, 1], [1.0, 1.0, 1e-20])
+    assert completion_times(paths, [1.0, 1.0], [1.0, 2.0]).tolist() == pytest.approx([1.0, 1.0])
