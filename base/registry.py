@@ -94,7 +94,7 @@ class Registry(Mapping[str, T]):
     def __getitem__(self, name: str) -> T:
         try:
             return self._entries[name]
-        except KeyError:
+        except (KeyError, TypeError):
             raise UnknownNameError(
                 f'unknown {self.kind} "{name}": {nearest(str(name), self._entries)}'
             ) from None

@@ -152,7 +152,7 @@ def format_quantity(value: float, kind: str, digits: int = 4) -> str:
     least = 1 - 0.5 * 10.0**-digits
     unit, factor = next(((u, f) for u, f in scales if abs(value) >= f * least), scales[-1])
     number = f"{value / factor:.{digits}g}"
-    if "e+" in number:
+    if "e+" in number and abs(value) < 1e7 * factor:
         number = f"{value / factor:.0f}"
     return f"{number} {unit}"
 

@@ -2,12 +2,13 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from numbers import Real
 
 import numpy as np
 from numpy.typing import NDArray
 
 from topo_sim.base import RoutingError, UsageError
-from topo_sim.collectives.collective import Collective
+from topo_sim.collectives.collective import COLLECTIVES, Collective
 from topo_sim.topo import Fabric
 from topo_sim.topo.distances import hop_sum, latencies_from
 from topo_sim.topo.fabric import GPU, SWITCH
@@ -92,11 +93,15 @@ def _partitions(fabric: Fabric) -> Iterator[tuple[str, NDArray[np.int64]]]:
 
 
 def _clusters(fabric: Fabric) -> Iterator[tuple[str, NDArray[np.int64]]]:
-    """Components joined by links faster than each capacity that occurs."""
-    for capacity in np.unique(fabric.capacity)[:-1][:32]:
-        fast = fabric.capacity > capacity
-        label = np.arange(len(fabric.kind))
-        source, target = fabric.link_source[fast], fabric.link_target[fast]
+    """Components joined by bundles of parallel links that are faster than each capacity that occurs."""
+    size = len(fabric.kind)
+    pairs, which = np.unique(
+        fabric.link_source.astype(np.int64) * size + fabric.link_target, return_inverse=True
+    )
+    bundle = np.bincount(which.ravel(), fabric.capacity, pairs.size)
+    for capacity in np.unique(bundle)[:-1][:32]:
+        source, target = np.divmod(pairs[bundle > capacity], size)
+        label = np.arange(size)
         while True:
             before = label.copy()
             np.minimum.at(label, target, label[source])
@@ -144,18 +149,19 @@ def _distance_pace(fabric: Fabric, p: int) -> float:
 
 def check_seconds(value: object, name: str) -> None:
     """Raise `UsageError` unless `value` is a finite number of seconds of 0 or more."""
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value < np.inf:
+    if isinstance(value, bool) or not isinstance(value, Real) or not 0 <= float(value) < np.inf:
         raise UsageError(f"{name}: found {value!r}, expected a finite number of seconds of 0 or more")
 
 
 def lower_bound(
-    collective: Collective, fabric: Fabric, ranks: int | None = None, *, overhead: float = 0.0
+    collective: Collective | str, fabric: Fabric, ranks: int | None = None, *, overhead: float = 0.0
 ) -> LowerBound:
     """Bound the time of a collective from below, for schedules whose ranks do the combining.
 
     Parameters
     ----------
-    collective : Collective
+    collective : Collective or str
+        Or its name.
     fabric : Fabric
     ranks : int, optional
         The first so many endpoints take part. Default: all.
@@ -175,6 +181,8 @@ def lower_bound(
 
     Notes
     -----
+    Ranks may store and forward, so latencies and distances go by way of any rank.
+
     Cuts: a set S of nodes must send ``collective.leaves`` bytes over the capacity that leaves it, and
     likewise receive. Tried are single endpoints, subtrees of a Clos, halves of a grid, groups that are
     joined faster inside, and switches with their endpoints. All ranks together must send
@@ -192,6 +200,7 @@ def lower_bound(
     >>> lower_bound(COLLECTIVES["all_reduce"], single_switch(4, bandwidth=1e9, latency=0)).time(1e9)
     1.5
     """
+    collective = COLLECTIVES[collective] if isinstance(collective, str) else collective
     p = fabric.ranks if ranks is None else ranks
     if isinstance(p, bool) or not isinstance(p, (int, np.integer)) or not 1 <= p <= fabric.ranks:
         raise UsageError(f"ranks: found {p!r}, expected an integer from 1 to {fabric.ranks}")
@@ -213,7 +222,7 @@ def lower_bound(
 def _farthest(collective: Collective, fabric: Fabric, p: int) -> float:
     """Largest latency between two ranks that must hear of each other (from a sample of sources)."""
     sources = np.unique(np.linspace(0, p - 1, LATENCY_SOURCES).astype(np.int64))
-    reach = latencies_from(fabric, sources[:1] if collective.name == "broadcast" else sources)[:, :p]
+    reach = latencies_from(fabric, sources[:1] if collective.name == "broadcast" else sources, p)[:, :p]
     if not np.isfinite(reach).all():
         i, j = np.argwhere(~np.isfinite(reach))[0]
         ends = (fabric.names[fabric.endpoints[r]] for r in (sources[i], j))

@@ -13,7 +13,7 @@ from topo_sim.collectives.step import Step
 
 __all__ = ["Schedule", "Step", "build_schedule"]
 
-_MOST_RANKS = 2**31 - 1
+_MOST_RANKS = 2**26
 
 
 @dataclass(frozen=True, eq=False, repr=False)

@@ -3,12 +3,14 @@
 import click
 
 from topo_sim.commands.common import (
+    algorithms_option,
     emit,
     examples,
     load_one,
     output_options,
     overhead_option,
     parse_quantities,
+    progress_bar,
     routing_option,
     seed_option,
     set_option,
@@ -38,9 +40,7 @@ __all__ = ["collective"]
     metavar="SIZE",
     help=sizes_help,
 )
-@click.option(
-    "-a", "--algorithm", "algorithms", multiple=True, metavar="NAME", help="Only this algorithm. Repeatable."
-)
+@algorithms_option
 @click.option("--ranks", type=click.IntRange(min=1), help="The first so many endpoints. Default: all.")
 @routing_option
 @overhead_option
@@ -65,16 +65,18 @@ def collective(
     from topo_sim.report import collective_table, to_json
     from topo_sim.studies import cost_table
 
-    result = cost_table(
-        topology.fabric,
-        collective,
-        parse_quantities(sizes, "size", "--size"),
-        algorithms=algorithms or None,
-        ranks=ranks,
-        routing=routing,
-        overhead=parse_quantities([overhead], "time", "--overhead")[0],
-        seed=seed,
-    )
+    with progress_bar("costing") as progress:
+        result = cost_table(
+            topology.fabric,
+            collective,
+            parse_quantities(sizes, "size", "--size"),
+            algorithms=algorithms or None,
+            ranks=ranks,
+            routing=routing,
+            overhead=parse_quantities([overhead], "time", "--overhead")[0],
+            seed=seed,
+            progress=progress,
+        )
     inputs = {"file": file, "overhead": overhead, "seed": seed, "set": list(settings)}
     emit(
         form,

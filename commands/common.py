@@ -52,10 +52,14 @@ class Commands(click.Group):
             if ctx.params.get("debug"):
                 raise
             raise Failure(str(error)) from None
-        except MemoryError:
+        except (OSError, UnicodeError) as error:
+            if isinstance(error, BrokenPipeError):
+                raise
             raise Failure(
-                "not enough memory for a fabric or traffic of this size, expected a smaller one"
+                f"the output cannot be written ({error}), expected room and a place for it"
             ) from None
+        except MemoryError:
+            raise Failure("not enough memory for a fabric or traffic of this size") from None
         except (KeyboardInterrupt, click.Abort):
             click.echo("topo-sim: interrupted", err=True)
             sys.exit(130)
@@ -106,7 +110,7 @@ overhead_option = click.option(
 )
 sizes_help = "Message size as nccl-tests counts it, for example 16MiB. Repeatable."
 algorithms_option = click.option(
-    "--algorithm", "algorithms", multiple=True, metavar="NAME",
+    "--algorithm", "-a", "algorithms", multiple=True, metavar="NAME",
     help="Only this algorithm; see 'topo-sim list algorithms'. Repeatable.",
 )  # fmt: skip
 
@@ -136,7 +140,7 @@ def parse_settings(pairs: tuple[str, ...]) -> dict[str, str]:
 @contextmanager
 def progress_bar(title: str) -> Iterator[Callable[[int, int, str], None] | None]:
     """Show a progress bar on standard error; nothing where that is no terminal."""
-    if not sys.stderr.isatty():
+    if sys.stderr is None or not sys.stderr.isatty():
         yield None
         return
     from rich.console import Console
@@ -153,12 +157,17 @@ def emit(form: str, output: str | None, table: Function, document: Function, row
     from topo_sim.report import to_csv, to_text, write_text
 
     if form == "table":
-        colour = output is None and sys.stdout.isatty()
+        colour = output is None and sys.stdout is not None and sys.stdout.isatty()
         text = to_text(table(), width=_width(colour), colour=colour)
     else:
         text = document() if form == "json" else to_csv(rows())
     if output is None:
-        click.echo(text, nl=False)
+        stream = sys.stdout
+        if stream is not None and hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")  # a terminal may lack some of the characters
+        if stream is not None:
+            click.echo(text, nl=False)
+            stream.flush()
     else:
         write_text(output, text)
 

@@ -68,6 +68,7 @@ def compare(
     For every collective and size, all algorithms are costed (or those chosen) and the fastest is
     shown with its time, its bus bandwidth and the share of the lower bound that it reaches.
     """
+    from topo_sim.report.formats import check_writable
     from topo_sim.studies import DEFAULT_FABRICS
     from topo_sim.studies import compare as run
     from topo_sim.studies.compare import DEFAULT_COLLECTIVES, DEFAULT_SIZES
@@ -76,6 +77,7 @@ def compare(
     for path in pictures:
         if not path.endswith((".png", ".svg", ".pdf")):
             raise UsageError(f'--picture: found "{path}", expected a name that ends in .png, .svg or .pdf')
+        check_writable(path)
     with progress_bar("comparing") as progress:
         result = run(
             files or DEFAULT_FABRICS,

@@ -13,7 +13,7 @@ from typing import Any
 from topo_sim import __version__
 from topo_sim.base import UsageError
 
-__all__ = ["SCHEMA_VERSION", "to_csv", "to_json", "write_bytes", "write_text"]
+__all__ = ["SCHEMA_VERSION", "check_writable", "to_csv", "to_json", "write_bytes", "write_text"]
 
 SCHEMA_VERSION = 1
 
@@ -94,6 +94,8 @@ def to_csv(rows: Sequence[Mapping[str, Any]]) -> str:
 def write_bytes(path: str | Path, content: bytes) -> None:
     """Write a file through a temporary one beside it, so that a killed run leaves the old one whole.
 
+    Symbolic links are followed; pipes and devices are written to directly.
+
     Parameters
     ----------
     path : str or Path
@@ -106,6 +108,10 @@ def write_bytes(path: str | Path, content: bytes) -> None:
     """
     target = Path(path)
     try:
+        target = target.resolve() if target.is_symlink() else target
+        if target.exists() and not target.is_file():
+            target.write_bytes(content)  # a pipe or device: nothing to keep whole
+            return
         mode = target.stat().st_mode & 0o777 if target.exists() else 0o666 & ~_umask()
         handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
         try:
@@ -117,9 +123,14 @@ def write_bytes(path: str | Path, content: bytes) -> None:
             os.unlink(name)
             raise
     except OSError as error:
-        raise UsageError(
-            f"{target}: cannot be written ({error.strerror}), expected a writable file"
-        ) from None
+        raise UsageError(f"{path}: cannot be written ({error.strerror}), expected a writable file") from None
+
+
+def check_writable(path: str | Path) -> None:
+    """Raise `UsageError` if there is no folder to write `path` in."""
+    folder = Path(path).parent
+    if not folder.is_dir() or not os.access(folder, os.W_OK):
+        raise UsageError(f"{path}: cannot be written (no such folder, or read-only)")
 
 
 def _umask() -> int:

@@ -159,8 +159,9 @@ def _giga(pair: tuple[float, float]) -> tuple[float, float]:
 
 
 def _legend(figure: Figure, comparison: Comparison, top: float) -> None:
-    compute = sorted({fabric.h100_equivalents for fabric in comparison.fabrics})
-    equal = f", {compute[0]:g} H100s of compute each" if len(compute) == 1 else ""
+    compute = {fabric.h100_equivalents for fabric in comparison.fabrics}
+    one = next(iter(compute)) if len(compute) == 1 else None
+    equal = f", {one:g} H100s of compute each" if one is not None else ""
     plural = "s" if len(comparison.fabrics) > 1 else ""
     title = f"{len(comparison.fabrics)} fabric{plural}{equal}"
     figure.text(0.5, top, title, ha="center", va="top", fontsize=13, fontweight="bold")

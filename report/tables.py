@@ -18,7 +18,10 @@ __all__ = ["collective_table", "comparison_tables", "info_table", "list_table", 
 
 
 def _table(title: str, columns: Iterable[str], left: int = 1) -> Table:
-    table = Table(title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, pad_edge=False)
+    table = Table(
+        title=Text(title, no_wrap=True), title_justify="left", title_style="bold", box=box.SIMPLE_HEAD
+    )
+    table.pad_edge, table.min_width = False, len(title)
     for i, name in enumerate(columns):
         table.add_column(name, justify="left" if i < left else "right", no_wrap=True)
     return table
@@ -76,7 +79,7 @@ def comparison_tables(comparison: Comparison) -> RenderableType:
         m = fabric.metrics
         scalars.add_row(
             fabric.name,
-            f"{fabric.h100_equivalents:g}",
+            "-" if fabric.h100_equivalents is None else f"{fabric.h100_equivalents:g}",
             f"{m.endpoints:,}",
             f"{m.switches:,}",
             f"{m.circuit_switches:,}",

@@ -1,6 +1,6 @@
 """The best algorithm of a collective on a fabric, at every size."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import product
 from typing import Any
 
@@ -20,7 +20,9 @@ from topo_sim.collectives import (
 )
 from topo_sim.topo import Fabric
 
-__all__ = ["best_costs", "candidates", "check_sizes", "profiles"]
+Progress = Callable[[int, int, str], None]
+
+__all__ = ["Progress", "best_costs", "candidates", "check_sizes", "profiles"]
 
 
 def check_sizes(sizes: Sequence[float]) -> NDArray[np.float64]:
@@ -84,6 +86,7 @@ def profiles(
     ranks: int | None = None,
     overhead: float = 0.0,
     router: Router | None = None,
+    progress: Progress | None = None,
 ) -> list[CostProfile]:
     """Solve every candidate algorithm of a collective on a fabric.
 
@@ -99,6 +102,8 @@ def profiles(
         Per message.
     router : Router, optional
         How to route. Default: as the fabric says.
+    progress : callable, optional
+        Called with (done, total, what).
 
     Returns
     -------
@@ -110,6 +115,8 @@ def profiles(
         If no algorithm is left.
     """
     p = fabric.ranks if ranks is None else ranks
+    if p > fabric.ranks:
+        raise UsageError(f"{fabric.name} has {fabric.ranks} endpoints, expected at least the {p} ranks")
     tried = list(candidates(collective, algorithms, p))
     if not tried:
         names = ", ".join(sorted(ALGORITHMS[collective]))
@@ -117,17 +124,14 @@ def profiles(
             f"{collective} on {p} ranks: none of {', '.join(algorithms or ())} fits; choose from {names}"
         )
     router = Router(fabric) if router is None else router
-    bound = lower_bound(COLLECTIVES[collective], fabric, p, overhead=overhead) if p <= fabric.ranks else None
-    return [
-        cost_profile(
-            build_schedule(collective, name, p, 0, **options),
-            fabric,
-            overhead=overhead,
-            bound=bound,
-            router=router,
-        )
-        for name, options in tried
-    ]
+    bound = lower_bound(collective, fabric, p, overhead=overhead)
+    found = []
+    for done, (name, options) in enumerate(tried):
+        if progress:
+            progress(done, len(tried), f"{collective}: {name}")
+        schedule = build_schedule(collective, name, p, 0, **options)
+        found.append(cost_profile(schedule, fabric, overhead=overhead, bound=bound, router=router))
+    return found
 
 
 def best_costs(found: Sequence[CostProfile], sizes: Sequence[float]) -> list[CollectiveCost]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from topo_sim.collectives import CollectiveCost, Router
-from topo_sim.studies.best import check_sizes, profiles
+from topo_sim.studies.best import Progress, check_sizes, profiles
 from topo_sim.studies.compare import check_names
 from topo_sim.topo import Fabric
 
@@ -66,6 +66,7 @@ def cost_table(
     routing: str | None = None,
     overhead: float = 0.0,
     seed: int = 0,
+    progress: Progress | None = None,
 ) -> CollectiveTable:
     """Cost the algorithms of a collective on a fabric.
 
@@ -80,6 +81,8 @@ def cost_table(
         The first so many endpoints. Default: all.
     routing, overhead, seed
         As in `topo_sim.collectives.cost`.
+    progress : callable, optional
+        Called with (done, total, what).
 
     Returns
     -------
@@ -100,6 +103,7 @@ def cost_table(
         ranks=ranks,
         overhead=overhead,
         router=Router(fabric, routing, seed),
+        progress=progress,
     )
     costs, labels = [], []
     for size in values:

@@ -1,7 +1,7 @@
 """Compare fabrics: scalars, and the best algorithm of each collective at each size."""
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
@@ -10,7 +10,7 @@ import numpy as np
 
 from topo_sim.base import UsageError, nearest
 from topo_sim.collectives import ALGORITHMS, COLLECTIVES, CollectiveCost, Router
-from topo_sim.studies.best import best_costs, check_sizes, profiles
+from topo_sim.studies.best import Progress, best_costs, check_sizes, profiles
 from topo_sim.studies.loading import load_all
 from topo_sim.topo import FabricMetrics, metrics
 from topo_sim.topo.files import Topology
@@ -28,8 +28,6 @@ DEFAULT_FABRICS = (
 DEFAULT_COLLECTIVES = ("all_reduce", "all_gather", "all_to_all")
 DEFAULT_SIZES = (2.0**16, 2.0**20, 2.0**24, 2.0**28, 2.0**30)
 
-Progress = Callable[[int, int, str], None]
-
 
 @dataclass(frozen=True)
 class Compared:
@@ -38,8 +36,8 @@ class Compared:
     Parameters
     ----------
     name, description : str
-    h100_equivalents : float
-        Compute of all its endpoints, in H100s.
+    h100_equivalents : float or None
+        Compute of all its endpoints, in H100s, if its file states it.
     routing : str
     metrics : FabricMetrics
     best : mapping from collective to tuple of CollectiveCost
@@ -48,7 +46,7 @@ class Compared:
 
     name: str
     description: str
-    h100_equivalents: float
+    h100_equivalents: float | None
     routing: str
     metrics: FabricMetrics
     best: Mapping[str, tuple[CollectiveCost, ...]]
@@ -231,11 +229,11 @@ def compare(
 
 
 def _compared(topology: Topology, router: Router, best: Mapping[str, tuple[CollectiveCost, ...]]) -> Compared:
-    fabric = topology.fabric
+    fabric, each = topology.fabric, topology.h100_equivalents
     return Compared(
         name=fabric.name,
         description=topology.description or "",
-        h100_equivalents=topology.h100_equivalents * fabric.ranks,
+        h100_equivalents=each * fabric.ranks if each is not None else None,
         routing=router.routing,
         metrics=metrics(fabric, router.uniform),
         best=best,

@@ -2,6 +2,7 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Hashable, Iterable, Iterator
+from copy import deepcopy
 from typing import Any
 
 import numpy as np
@@ -156,6 +157,8 @@ def compile_graph(
         raise FaultsError([f"graph: found {type(graph).__name__}, expected a networkx graph"])
     kept = graph.copy()
     index = {node: i for i, node in enumerate(kept)}
+    counts = Counter(map(str, kept))
+    faults.extend(f'node {n}: found {c} nodes named "{n}", expected one' for n, c in counts.items() if c > 1)
     kinds = _read_kinds(kept, faults)
     default_bandwidth = _read_quantity(bandwidth, _RATE, "bandwidth", faults)
     default_latency = _read_quantity(latency, _TIME, "latency", faults)
@@ -180,7 +183,7 @@ def compile_graph(
         media=tuple(media.tolist()),
         cables=cables,
         node_names=lambda: [str(node) for node in kept],
-        make_graph=lambda _: kept,
+        make_graph=lambda _: deepcopy(kept),
         endpoints_forward=direct if endpoints_forward is None else endpoints_forward,
         routing=routing,
     )

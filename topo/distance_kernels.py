@@ -1,12 +1,13 @@
 """The compiled searches behind distances."""
 
 import numpy as np
-from numba import njit
+
+from topo_sim.base.jit import kernel
 
 __all__ = ["hop_counts", "least_latency"]
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def hop_counts(roots, is_endpoint, forwards, out_ptr, out_links, link_target, counts):
     """Add to `counts` the number of endpoints at each distance from each root."""
     nodes = forwards.size
@@ -31,7 +32,7 @@ def hop_counts(roots, is_endpoint, forwards, out_ptr, out_links, link_target, co
                     tail += 1
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def least_latency(root, forwards, out_ptr, out_links, link_target, latency, best):
     """Least latency from `root` to every node, by label correcting with a circular queue."""
     nodes = forwards.size

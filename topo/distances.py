@@ -107,13 +107,21 @@ def hops(fabric: Fabric) -> Hops:
     return Hops(share if share.size else np.zeros(1), missing / max(pairs, 1.0), exact)
 
 
+def _relays(fabric: Fabric, ranks: int) -> NDArray[np.bool_]:
+    """Nodes that pass traffic on if the first so many ranks may store and forward."""
+    passes = fabric.forwards.copy()
+    passes[fabric.endpoints[:ranks]] = True
+    return passes
+
+
 def hop_sum(fabric: Fabric, ranks: int) -> float:
-    """Sum of the hop distances over all ordered pairs of the first so many ranks.
+    """Sum of the hop distances over all ordered pairs of the first so many ranks, by way of any of them.
 
     Parameters
     ----------
     fabric : Fabric
     ranks : int
+        These may also store and forward, as the ranks of a collective can.
 
     Returns
     -------
@@ -125,7 +133,7 @@ def hop_sum(fabric: Fabric, ranks: int) -> float:
     >>> hop_sum(torus(4), 4)
     16.0
     """
-    if ranks == fabric.ranks:
+    if ranks == fabric.ranks and fabric.structure is not None:
         found = hops(fabric)
         if found.exact:
             return found.mean * (1.0 - found.unreachable) * ranks * (ranks - 1.0)
@@ -133,17 +141,19 @@ def hop_sum(fabric: Fabric, ranks: int) -> float:
     inside[fabric.endpoints[:ranks]] = True
     counts = np.zeros(len(fabric.kind) + 1, dtype=np.int64)
     roots = fabric.endpoints[:ranks].astype(np.int64)
-    hop_counts(roots, inside, fabric.forwards, *fabric.out_links, fabric.link_target, counts)
+    hop_counts(roots, inside, _relays(fabric, ranks), *fabric.out_links, fabric.link_target, counts)
     return float(counts @ np.arange(counts.size))
 
 
-def latencies_from(fabric: Fabric, ranks: NDArray[np.int64]) -> NDArray[np.float64]:
+def latencies_from(fabric: Fabric, ranks: NDArray[np.int64], relays: int = 0) -> NDArray[np.float64]:
     """Least latency from some ranks to all, over any path.
 
     Parameters
     ----------
     fabric : Fabric
     ranks : ndarray of int, shape (n,)
+    relays : int
+        The first so many ranks may also store and forward.
 
     Returns
     -------
@@ -157,9 +167,9 @@ def latencies_from(fabric: Fabric, ranks: NDArray[np.int64]) -> NDArray[np.float
     [[0.0, 1.0, 2.0, 1.0]]
     """
     out = np.empty((len(ranks), fabric.ranks))
-    best = np.empty(len(fabric.kind))
+    best, passes = np.empty(len(fabric.kind)), _relays(fabric, relays)
     for i, rank in enumerate(ranks):
         root = int(fabric.endpoints[rank])
-        least_latency(root, fabric.forwards, *fabric.out_links, fabric.link_target, fabric.latency, best)
+        least_latency(root, passes, *fabric.out_links, fabric.link_target, fabric.latency, best)
         out[i] = best[fabric.endpoints]
     return out

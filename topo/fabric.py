@@ -79,7 +79,7 @@ class Fabric:
     node_names : callable
         Returns the name of every node; called at most once.
     make_graph : callable
-        Builds the NetworkX graph from this fabric; called at most once.
+        Builds the NetworkX graph from this fabric, a new one at every call.
     family : str
         The generator's name, or "graph".
     parameters : dict
@@ -217,12 +217,10 @@ class Fabric:
         """Name of every node."""
         return tuple(self.node_names())
 
-    @cached_property
+    @property
     def graph(self) -> Any:
-        """The fabric as a frozen NetworkX graph (built on first use)."""
-        import networkx as nx
-
-        return nx.freeze(self.make_graph(self))
+        """The fabric as a NetworkX graph, a new one each time: changing it does not change the fabric."""
+        return self.make_graph(self)
 
     @cached_property
     def out_links(self) -> tuple[NDArray[np.int32], NDArray[np.int32]]:

@@ -11,6 +11,8 @@ from topo_sim.collectives.step import Step
 
 __all__ = ["ALGORITHMS", "Algorithm", "register"]
 
+MOST = 1_000_000
+
 
 @dataclass(frozen=True)
 class Algorithm:
@@ -126,13 +128,13 @@ all_reduce/double_binary_tree: did you mean "segments"?
                 raise CollectiveError(f'unknown option "{name}" for {label}: {nearest(name, self.options)}')
             if type(self.options[name]) is int and not _is_count(value):
                 raise CollectiveError(
-                    f'option "{name}" of {label} must be a whole number of at least 1, not {value!r}'
+                    f'option "{name}" of {label} must be a whole number from 1 to {MOST:,}, not {value!r}'
                 )
         return {**self.options, **given}
 
 
 def _is_count(value: object) -> bool:
-    return not isinstance(value, bool) and isinstance(value, Integral) and int(value) >= 1
+    return not isinstance(value, bool) and isinstance(value, Integral) and 1 <= int(value) <= MOST
 
 
 ALGORITHMS: Registry[Registry[Algorithm]] = Registry("collective")

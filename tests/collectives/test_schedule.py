@@ -185,7 +185,7 @@ class TestFrontDoor:
 
     @pytest.mark.parametrize("value", [0, -1, 1.0, True, "8", None])
     def test_bad_option(self, value):
-        with pytest.raises(CollectiveError, match=r'"segments".*must be a whole number of at least 1'):
+        with pytest.raises(CollectiveError, match=r'"segments".*must be a whole number from 1'):
             build_schedule("all_reduce", "double_binary_tree", 4, 8, segments=value)
 
     def test_options_are_kept_with_defaults(self):

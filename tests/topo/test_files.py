@@ -289,6 +289,14 @@ def test_unreachable_endpoints_are_found_as_by_searching_from_each(n, data):
         assert count == len(missing[source])
 
 
+def test_an_endpoint_that_shares_its_neighbours_with_one_that_it_does_not_reach():
+    graph = nx.DiGraph()
+    graph.add_nodes_from((0, 1))
+    graph.add_node(2, kind="switch")
+    graph.add_edges_from([(0, 2), (1, 2), (2, 1)])
+    assert find_unreachable(Fabric.from_graph(graph, endpoints_forward=True)) == (1, 0, 1)
+
+
 @pytest.mark.parametrize("name", sorted(GENERATORS))
 def test_fabrics_connected_by_construction_are_connected(name):
     fabric = GENERATORS[name]()

@@ -188,11 +188,9 @@ def test_a_changed_generated_fabric_is_not_saved_as_its_generator(tmp_path):
     assert sorted(again.capacity) == sorted(slower.capacity)
 
 
-def test_names_that_text_cannot_tell_apart_are_refused(tmp_path):
-    graph = nx.Graph([(1, "1")])
-    with pytest.raises(FaultsError, match='found "1"'):
-        save_fabric(Fabric.from_graph(graph), tmp_path / "a.yaml")
-    assert not list(tmp_path.iterdir())
+def test_names_that_text_cannot_tell_apart_are_refused():
+    with pytest.raises(FaultsError, match='found 2 nodes named "1"'):
+        Fabric.from_graph(nx.Graph([(1, "1")]))
 
 
 def test_bandwidth_that_a_graph_left_to_its_caller_is_saved(tmp_path):

@@ -223,14 +223,17 @@ class TestDimensionOrder:
 
 
 class TestValiant:
-    def test_goes_by_way_of_every_top_switch(self):
+    def test_goes_by_way_of_every_edge_switch(self):
         fabric = fat_tree(4)
         count = 200
         zeros = np.zeros(count, np.int64)
         paths = route(fabric, zeros, zeros + 1, "valiant", label=np.arange(count))
-        assert set(np.diff(paths.indptr).tolist()) == {6}
-        seen = {fabric.names[fabric.link_target[path[2]]] for path in paths}
-        assert seen == {"core0", "core1", "core2", "core3"}
+        assert set(np.diff(paths.indptr).tolist()) == {2, 6, 10}
+        seen = {fabric.names[node] for path in paths for node in fabric.link_target[path]}
+        assert {f"edge{i}" for i in range(8)} <= seen
+        generic = dataclasses.replace(fabric, structure=None)
+        again = route(generic, zeros, zeros + 1, "valiant", label=np.arange(count))
+        assert np.array_equal(again.links, paths.links)
 
     def test_goes_by_way_of_every_endpoint_of_a_torus(self):
         fabric = torus((4, 4))

@@ -87,21 +87,21 @@ def find_unreachable(fabric: Fabric) -> tuple[int, int, int] | None:
     for hub in hubs[:64]:
         if _reached(graph, hub, size)[arrive].all() and _reached(back, hub, size)[leave].all():
             return None
-    return _search_all(graph, leave, arrive, size)
+    return _search_all(graph, back, leave, arrive)
 
 
 def _search_all(
-    graph: Any, leave: NDArray[Any], arrive: NDArray[Any], size: int
+    graph: Any, back: Any, leave: NDArray[Any], arrive: NDArray[Any]
 ) -> tuple[int, int, int] | None:
+    """Search from each endpoint, but only once for all that have the same neighbours."""
     seen: dict[bytes, NDArray[np.bool_]] = {}
     for rank, node in enumerate(leave.tolist()):
         key = np.sort(graph.indices[graph.indptr[node] : graph.indptr[node + 1]]).tobytes()
         if key not in seen:
-            seen = (
-                {key: _reached(graph, node, size)}
-                if len(seen) > 64
-                else seen | {key: _reached(graph, node, size)}
-            )
+            reached = _reached(graph, node, graph.shape[0])
+            before = back.indices[back.indptr[node] : back.indptr[node + 1]]
+            reached[node] = reached[before].any()  # from the neighbours, not as the start
+            seen = {key: reached} if len(seen) > 64 else seen | {key: reached}
         missed = ~seen[key][arrive]
         missed[rank] = False
         if missed.any():

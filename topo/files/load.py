@@ -63,9 +63,10 @@ class Topology:
         return self.document.source
 
     @property
-    def h100_equivalents(self) -> float:
-        """Compute of one endpoint, in H100s."""
-        return self.document.endpoint_is.h100_equivalents
+    def h100_equivalents(self) -> float | None:
+        """Compute of one endpoint, in H100s, if the file states it."""
+        about = self.document.endpoint_is
+        return about.h100_equivalents if about else None
 
     @property
     def parameters(self) -> dict[str, Any]:

@@ -151,7 +151,7 @@ class GeneratedFabric(_Strict):
 class EndpointIs(_Strict):
     """What one endpoint of the fabric counts for."""
 
-    h100_equivalents: Annotated[Number, Field(gt=0)] = Field(1.0, description="its compute, in H100s")
+    h100_equivalents: Annotated[Number, Field(gt=0)] = Field(description="its compute, in H100s")
 
 
 class Document(_Strict):
@@ -163,9 +163,7 @@ class Document(_Strict):
     name: Name | None = Field(None, description="for tables and plots; default: the file's name")
     description: Text | None = Field(None, description="what the fabric is")
     source: Text | None = Field(None, description="where its numbers come from")
-    endpoint_is: EndpointIs = Field(
-        EndpointIs(h100_equivalents=1.0), description="what one endpoint counts for"
-    )
+    endpoint_is: EndpointIs | None = Field(None, description="what one endpoint counts for")
     routing: Annotated[Text, AfterValidator(_routing)] | None = Field(
         None, description="routing used where none is asked for; default: the generator's, or ecmp_split"
     )

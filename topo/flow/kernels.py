@@ -4,7 +4,8 @@ They live in one file since the on-disk cache does not notice edits across files
 """
 
 import numpy as np
-from numba import njit
+
+from topo_sim.base.jit import kernel
 
 __all__ = [
     "add_rows",
@@ -19,7 +20,7 @@ __all__ = [
 ]
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def take_rows(indptr, links, share, rows, new_indptr, new_links, new_share):
     """Copy rows of paths, in the order given, into arrays laid out by `new_indptr`."""
     for i in range(rows.size):
@@ -29,7 +30,7 @@ def take_rows(indptr, links, share, rows, new_indptr, new_links, new_share):
             new_share[new_indptr[i] : new_indptr[i + 1]] = share[first:last]
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def sum_rows(indptr, links, share, value, total):
     """Sum a value per link along each path."""
     for f in range(indptr.size - 1):
@@ -39,7 +40,7 @@ def sum_rows(indptr, links, share, value, total):
         total[f] = along
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def add_rows(indptr, links, share, amount, total):
     """Add an amount per flow to each of its links."""
     for f in range(indptr.size - 1):
@@ -47,7 +48,7 @@ def add_rows(indptr, links, share, amount, total):
             total[links[e]] += amount[f] * (share[e] if share.size > 0 else 1.0)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def all_touch(indptr, links, marked):
     """Whether every path crosses a marked link."""
     for f in range(indptr.size - 1):
@@ -61,7 +62,7 @@ def all_touch(indptr, links, marked):
     return True
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _sift_down(level, heap, size, i):
     """Restore the heap below position i; `heap` holds links, ordered by `level`."""
     link = heap[i]
@@ -79,7 +80,7 @@ def _sift_down(level, heap, size, i):
     heap[i] = link
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _claim(link, indptr, links, share, by_link, flows, weight, rate):
     """Sum the weight times share of the flows on a link that have no rate yet."""
     total, last = 0.0, -1
@@ -93,7 +94,7 @@ def _claim(link, indptr, links, share, by_link, flows, weight, rate):
     return total
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def water_fill(
     indptr, links, share, by_link, flows, weight, capacity, rate, left, claim, fresh, users, level, heap
 ):
@@ -159,7 +160,7 @@ def water_fill(
             rate[f] = np.inf
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def fluid_events(indptr, links, share, by_link, flows, capacity, size, start, tolerance, finish):
     """Fill `finish` with the time at which the last byte of each flow enters its path.
 
@@ -228,7 +229,7 @@ def fluid_events(indptr, links, share, by_link, flows, capacity, size, start, to
     return solves
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _mix(x):
     """Scramble 64 bits (the finaliser of splitmix64)."""
     x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
@@ -236,7 +237,7 @@ def _mix(x):
     return x ^ (x >> np.uint64(31))
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def count_distinct(values, table):
     """Count different values; `table` is scratch whose size is a power of two above their number."""
     mask, count = np.uint64(table.size - 1), 0
@@ -252,7 +253,7 @@ def count_distinct(values, table):
     return count
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def recolour_links(indptr, links, share, flow_colour, link_colour, total):
     """Give each link a colour made of its own and the multiset of (flow colour, share) on it."""
     total[:] = np.uint64(0)
@@ -265,7 +266,7 @@ def recolour_links(indptr, links, share, flow_colour, link_colour, total):
         link_colour[link] = _mix(link_colour[link] * np.uint64(3) + total[link])
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def recolour_flows(indptr, links, share, flow_colour, link_colour):
     """Give each flow a colour made of its own and the multiset of (link colour, share) that it crosses."""
     shared = share.size > 0

@@ -7,7 +7,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from topo_sim.base import Rate, Time
+from topo_sim.base import FaultsError, Rate, Time
 from topo_sim.topo.fabric import GPU, OCS, Fabric
 from topo_sim.topo.generators.common import (
     Cables,
@@ -24,6 +24,7 @@ from topo_sim.topo.generators.common import (
 __all__ = ["circuit_switched"]
 
 Pairs = Sequence[Sequence[int]]
+MOST_RANDOM_PORTS = 1_000_000
 
 
 def ring_strides(endpoints: int, count: int) -> list[int]:
@@ -112,21 +113,34 @@ def _matchings(endpoints: int, matchings: Sequence[Pairs]) -> list[NDArray[np.in
     return planes
 
 
+def _draw_regular(endpoints: int, ports: int, seed: int) -> Any:
+    """Draw a connected random regular graph; a dense one as the complement of a sparse one."""
+    import networkx as nx
+
+    dense = ports > endpoints // 2
+    for attempt in range(100):
+        degree = endpoints - 1 - ports if dense else ports
+        graph = nx.random_regular_graph(degree, endpoints, seed=seed + 1_000_003 * attempt)
+        graph = nx.complement(graph) if dense else graph
+        if ports == 1 or nx.is_connected(graph):
+            return graph
+    raise FaultsError([f"ports: found {ports}, which joins {endpoints} endpoints in none of 100 draws"])
+
+
 def _random_regular(endpoints: int, ports: int, seed: int) -> list[NDArray[np.int64]]:
     """Split a random regular graph into one permutation per plane (König: it always splits)."""
-    import networkx as nx
     from scipy.sparse import csr_array
     from scipy.sparse.csgraph import maximum_bipartite_matching
 
     require(
         (ports < endpoints, f"ports: found {ports}, expected fewer than the {endpoints} endpoints"),
         (ports * endpoints % 2 == 0, f"ports: found {ports}, expected an even number as endpoints is odd"),
+        (
+            ports * endpoints <= MOST_RANDOM_PORTS,
+            f"ports: found {ports * endpoints:,} in all, expected at most {MOST_RANDOM_PORTS:,}",
+        ),
     )
-    draws = (nx.random_regular_graph(ports, endpoints, seed=seed + 1_000_003 * i) for i in range(100))
-    graph = next((drawn for drawn in draws if ports == 1 or nx.is_connected(drawn)), None)
-    require(
-        (graph is not None, f"ports: found {ports}, which joins {endpoints} endpoints in none of 100 draws")
-    )
+    graph = _draw_regular(endpoints, ports, seed)
     left = np.array([end for u, v in graph.edges for end in ((u, v), (v, u))], dtype=np.int64).reshape(-1, 2)
     open_pairs = csr_array((np.ones(len(left)), (left[:, 0], left[:, 1])), shape=(endpoints, endpoints))
     planes = []

@@ -77,19 +77,20 @@ def _graph(subs: list[tuple[Fabric, NDArray[np.int64], list[str]]], fabric: Fabr
     """Union of the sub-fabrics' graphs, with their endpoints merged."""
     import networkx as nx
 
-    directed = any(sub.graph.is_directed() for sub, _, _ in subs)
+    graphs = [fabric.graph for fabric, _, _ in subs]
+    directed = any(sub.is_directed() for sub in graphs)
     graph = (nx.MultiDiGraph if directed else nx.MultiGraph)(name=fabric.name)
     graph.add_nodes_from((fabric.names[e] for e in fabric.endpoints), kind="gpu")
-    for sub, node, names in subs:
-        rename = dict(zip(sub.graph, (names[n] for n in node), strict=True))
-        for old, data in sub.graph.nodes(data=True):
+    for sub, (_, node, names) in zip(graphs, subs, strict=True):
+        rename = dict(zip(sub, (names[n] for n in node), strict=True))
+        for old, data in sub.nodes(data=True):
             attributes = dict(data)
             if "circuits" in attributes:
                 attributes["circuits"] = [(rename[a], rename[b]) for a, b in attributes["circuits"]]
             graph.add_node(rename[old], **attributes)
-        edges = [(rename[u], rename[v], data) for u, v, data in sub.graph.edges(data=True)]
+        edges = [(rename[u], rename[v], data) for u, v, data in sub.edges(data=True)]
         graph.add_edges_from(edges)
-        if directed and not sub.graph.is_directed():
+        if directed and not sub.is_directed():
             graph.add_edges_from((v, u, data) for u, v, data in edges)
     return graph
 

@@ -5,12 +5,13 @@ flows 0..n-1 and return links in compressed rows; a row of -1 marks a flow with 
 """
 
 import numpy as np
-from numba import njit
+
+from topo_sim.base.jit import kernel
 
 __all__ = ["clos_single", "clos_split", "grid_single", "hash_values", "search_single", "search_split"]
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _mix(x):
     """Scramble 64 bits (the finaliser of splitmix64)."""
     x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
@@ -18,7 +19,7 @@ def _mix(x):
     return x ^ (x >> np.uint64(31))
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _flow_key(seed, source, target, label):
     key = _mix(np.uint64(seed) + np.uint64(0x9E3779B97F4A7C15))
     key = _mix(key ^ np.uint64(source))
@@ -26,7 +27,7 @@ def _flow_key(seed, source, target, label):
     return _mix(key ^ (np.uint64(label) << np.uint64(40)))
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def hash_values(sources, targets, labels, seed):
     """Hash every flow to 64 bits."""
     out = np.empty(sources.size, np.uint64)
@@ -35,7 +36,7 @@ def hash_values(sources, targets, labels, seed):
     return out
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _choose(key, node, count):
     """Pick one of `count` next hops at a node: the same flow always picks the same one."""
     if count == 1:
@@ -43,14 +44,14 @@ def _choose(key, node, count):
     return int(_mix(key ^ np.uint64(node)) >> np.uint64(11)) % count
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _grow(array, needed):
     bigger = np.empty(max(needed, 2 * array.size), array.dtype)
     bigger[: array.size] = array
     return bigger
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _distances(root, forwards, in_ptr, in_links, link_source, wanted, pending, seen, distance, queue, epoch):
     """Hops to `root` of every node up to the farthest of the `pending` nodes marked in `wanted`."""
     seen[root], distance[root] = epoch, 0
@@ -74,7 +75,7 @@ def _distances(root, forwards, in_ptr, in_links, link_source, wanted, pending, s
     return tail
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _next_hops(
     queue, reached, forwards, out_ptr, out_links, link_target, seen, distance, epoch, start, stop, hops
 ):
@@ -97,7 +98,7 @@ def _next_hops(
     return used
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _mark(order, first, targets, sources, wanted, epoch):
     """Mark the sources of the flows to one target; returns the flows' end and how many are marked."""
     last, pending = first, 0
@@ -110,7 +111,7 @@ def _mark(order, first, targets, sources, wanted, epoch):
     return last, pending
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def search_single(
     sources, targets, labels, order, seed, hashed,
     forwards, in_ptr, in_links, out_ptr, out_links, link_source, link_target,
@@ -168,7 +169,7 @@ def search_single(
     return begin, length, links[:used]
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def search_split(
     sources, targets, order, forwards, in_ptr, in_links, out_ptr, out_links, link_source, link_target
 ):
@@ -239,7 +240,7 @@ def search_split(
     return begin, length, links[:used], shares[:used]
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _meeting_level(source, target, down):
     level = 0
     while source != target:
@@ -248,7 +249,7 @@ def _meeting_level(source, target, down):
     return level
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def clos_single(sources, targets, labels, seed, hashed, down, up, trunk, roots, level_base, cable_base):
     """Up to the lowest common level, then down: as `search_single` on a Clos, by arithmetic."""
     indptr = np.zeros(sources.size + 1, np.int64)
@@ -280,7 +281,7 @@ def clos_single(sources, targets, labels, seed, hashed, down, up, trunk, roots, 
     return indptr, links
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def clos_split(sources, targets, down, up, trunk, roots, cable_base):
     """All shortest paths in a Clos, split evenly at every hop; rows as in `search_split`."""
     entries = np.zeros(down.size + 1, np.int64)
@@ -309,7 +310,7 @@ def clos_split(sources, targets, down, up, trunk, roots, cable_base):
     return indptr, links, shares
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def grid_single(sources, targets, dims, strides, rings, cable_base):
     """Dimension order on a torus or mesh: the shorter way round each axis in turn, up on a tie."""
     axes = dims.size

@@ -8,20 +8,16 @@ from numpy.typing import NDArray
 from topo_sim.topo.fabric import GPU, SWITCH, Fabric
 from topo_sim.topo.flow.paths import Paths
 from topo_sim.topo.routing.common import Flows, routing, search
-from topo_sim.topo.routing.dimension_order import dimension_order
 from topo_sim.topo.routing.kernels import hash_values
-from topo_sim.topo.structure import Clos, Grid
 
 __all__ = ["valiant"]
 
 
 def _middles(fabric: Fabric) -> NDArray[np.int64]:
-    """Nodes to go by way of: top switches of a Clos, endpoints where they forward, else edge switches.
+    """Nodes to go by way of: endpoints where they forward, else the switches that endpoints are joined to.
 
     Only those that every endpoint reaches and that reach every endpoint.
     """
-    if isinstance(fabric.structure, Clos):
-        return np.arange(fabric.structure.level_base[-1], len(fabric.kind))
     if fabric.endpoints_forward:
         return fabric.endpoints[_is_between(fabric)[fabric.endpoints]].astype(np.int64)
     edge = np.zeros(len(fabric.kind), dtype=bool)
@@ -82,6 +78,4 @@ def valiant(fabric: Fabric, flows: Flows) -> Paths:
         Flows(flows.source, middle, flows.label, flows.seed),
         Flows(middle, flows.target, flows.label, flows.seed),
     )
-    if isinstance(fabric.structure, Grid):
-        return _join(dimension_order(fabric, halves[0]), dimension_order(fabric, halves[1]))
     return _join(search(fabric, halves[0], hashed=True), search(fabric, halves[1], hashed=True))
