@@ -94,7 +94,7 @@ seed_option = click.option(
     type=click.IntRange(0, 2**63 - 1),
     default=0,
     show_default=True,
-    help="Of hashed routings and draws.",
+    help="Of hashed routings and draws, where there are any.",
 )
 set_option = click.option(
     "--set", "settings", metavar="NAME=VALUE", multiple=True,

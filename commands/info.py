@@ -2,7 +2,7 @@
 
 import click
 
-from topo_sim.commands.common import emit, examples, load_one, output_options, set_option
+from topo_sim.commands.common import emit, examples, load_one, output_options, seed_option, set_option
 
 __all__ = ["info"]
 
@@ -12,8 +12,9 @@ __all__ = ["info"]
 )
 @click.argument("file")
 @set_option
+@seed_option
 @output_options
-def info(file: str, settings: tuple[str, ...], form: str, output: str | None) -> None:
+def info(file: str, settings: tuple[str, ...], seed: int, form: str, output: str | None) -> None:
     """Show what a fabric is: sizes, distances, bisection, links."""
     topology = load_one(file, settings)
     from topo_sim.report import info_table, to_json
@@ -29,6 +30,6 @@ def info(file: str, settings: tuple[str, ...], form: str, output: str | None) ->
         form,
         output,
         lambda: info_table(fabric, found, text),
-        lambda: to_json("info", {"file": file, "set": list(settings)}, results),
+        lambda: to_json("info", {"file": file, "set": list(settings), "seed": seed}, results),
         lambda: [about | found.to_dict()],
     )

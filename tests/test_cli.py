@@ -184,6 +184,44 @@ def test_there_are_enough_malformed_files():
     assert len({case[2] for case in MALFORMED}) >= 60
 
 
+def test_validate_as_json_and_to_a_file():
+    Path("bad.yaml").write_text("topo_sim: 1\nfabric: {generator: torus, dims: [0], bandwith: 1}\n")
+    result = run("validate", "lite-torus", "bad.yaml", "--format", "json")
+    assert result.exit_code == 2
+    good, bad = json.loads(result.stdout)["results"]
+    assert (good["ok"], bad["ok"]) == (True, False)
+    assert result.stderr.splitlines() == [f"topo-sim: {fault}" for fault in bad["faults"]]
+    assert run("validate", "lite-torus", "--format", "csv").stdout == "file,ok,fault\nlite-torus,True,\n"
+    assert run("validate", "lite-torus", "--output", "out.txt").exit_code == 0
+    assert Path("out.txt").read_text() == "lite-torus: ok\n"
+
+
+def test_every_command_takes_seed_format_and_output():
+    for command in main.commands.values():
+        options = {name for option in command.params for name in option.opts}
+        assert {"--seed", "--format", "--output"} <= options, command.name
+
+
+def test_links_are_followed_and_pipes_written_to(tmp_path):
+    (tmp_path / "real.csv").write_text("old")
+    (tmp_path / "link.csv").symlink_to("real.csv")
+    assert run("info", "dgx-h100", "--format", "csv", "-o", tmp_path / "link.csv").exit_code == 0
+    assert (tmp_path / "link.csv").is_symlink()
+    assert (tmp_path / "real.csv").read_text().startswith("name,")
+    os.mkfifo(tmp_path / "pipe")
+    reader = subprocess.Popen(["cat", tmp_path / "pipe"], stdout=subprocess.PIPE, text=True)
+    assert run("info", "dgx-h100", "--format", "csv", "-o", tmp_path / "pipe").exit_code == 0
+    assert reader.communicate()[0].startswith("name,")
+
+
+@pytest.mark.parametrize("how", ["PYTHONIOENCODING=cp1252 {}", "{} > /dev/full", "{} >&-"])
+def test_output_that_cannot_be_written_is_no_traceback(how):
+    command = f"{shlex.quote(sys.executable)} -m topo_sim list routings"
+    done = subprocess.run(how.format(command), shell=True, capture_output=True, text=True)
+    assert "Traceback" not in done.stderr
+    assert done.returncode == (2 if "full" in how else 0)
+
+
 def test_validate_lists_the_faults_of_all_files():
     Path("a.yaml").write_text("topo_sim: 1\nfabric: {generator: torus, dims: [0]}\n")
     Path("b.yaml").write_text("topo_sim: 2\nfabric: {generator: tours}\n")

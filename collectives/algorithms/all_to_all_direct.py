@@ -3,10 +3,13 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from topo_sim.base import CollectiveError
 from topo_sim.collectives.algorithms.registry import Algorithm, register
 from topo_sim.collectives.step import Step, runs
 
 __all__ = ["build", "closed_form"]
+
+MOST_RANKS = 20_000
 
 
 def build(p: int) -> tuple[int, list[Step]]:
@@ -30,6 +33,11 @@ def build(p: int) -> tuple[int, list[Step]]:
     >>> step.source.tolist(), step.target.tolist(), step.carried(0, 9)[1].tolist()
     ([0, 0, 1, 1, 2, 2], [1, 2, 2, 0, 0, 1], [1, 2, 5, 3, 6, 7])
     """
+    if p > MOST_RANKS:
+        raise CollectiveError(
+            f"all_to_all/direct on {p} ranks has {p * (p - 1):,} transfers, which do not fit in memory; "
+            f'it can have at most {MOST_RANKS} ranks: use "pairwise" or "bruck"'
+        )
     rank = np.arange(p, dtype=np.int32)
     source = np.repeat(rank, p - 1)
     target = (rank[:, np.newaxis] + rank[1:]).ravel()
