@@ -85,7 +85,7 @@ def max_min_rates(
     flows, width = len(paths), limits.size
     rate = np.full(flows, -1.0)
     if weights is None and paths.share is None:
-        plain_rates(paths.indptr, paths.links, limits, rate)
+        plain_rates(paths.indptr, paths.links, limits, rate, np.empty(flows, np.int32))
         return rate
     weight = np.ones(flows) if weights is None else check_values(weights, "weights", flows, positive=True)
     p = solver_arrays(paths, width)

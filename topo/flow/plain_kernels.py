@@ -8,7 +8,7 @@ links carry many, links must be taken one by one, lowest level first (`_fill`).
 import numpy as np
 from numba import njit
 
-__all__ = ["plain_rates"]
+__all__ = ["plain_events", "plain_rates"]
 
 # A round must settle this share of the flows for another one to be worth it; rounds are not even
 # tried where links carry more flows than this on average.
@@ -34,7 +34,7 @@ def _sift_down(key, link, size, i):
 
 
 @njit(cache=True, nogil=True)
-def _round(indptr, links, left, users, active, count, low, level, slack, rate):
+def _round(indptr, links, left, users, active, count, low, level, slack, rate, tight):
     """Fix the flows on every link whose level is the lowest on all paths that cross it.
 
     Levels only rise as flows are fixed, so such a link is a bottleneck of all its flows now. Returns
@@ -58,8 +58,9 @@ def _round(indptr, links, left, users, active, count, low, level, slack, rate):
         first, last = indptr[f], indptr[f + 1]
         held = low[i] == np.inf
         for e in range(first, last):
-            if slack[links[e]] == 0:
+            if slack[links[e]] == 0 and level[links[e]] < np.inf:
                 held = True
+                tight[f] = links[e]
                 break
         if held:
             rate[f] = low[i]
@@ -121,7 +122,7 @@ def _rows_by_link(rows, begin, stride, count, state, width):
 
 
 @njit(cache=True, nogil=True)
-def _fill(rows, begin, stride, active, count, state, rate):
+def _fill(rows, begin, stride, active, count, state, rate, tight):
     """Fill links one by one, lowest level first (lazy heap); `state` holds (left, users) per link.
 
     A link's capacity left and its users lie side by side, and rows at a computed place, so that fixing
@@ -151,7 +152,7 @@ def _fill(rows, begin, stride, active, count, state, rate):
                 i = flows[j]
                 if fixed[i] == 0:
                     fixed[i] = 1
-                    rate[active[i]] = now
+                    rate[active[i]], tight[active[i]] = now, link
                     first = i * stride if stride > 0 else begin[i]
                     last = first + stride if stride > 0 else begin[i + 1]
                     for e in range(first, last):
@@ -167,8 +168,11 @@ def _fill(rows, begin, stride, active, count, state, rate):
 
 
 @njit(cache=True, nogil=True)
-def plain_rates(indptr, links, capacity, rate):
-    """Max-min rates of whole flows of equal weight; fills `rate`."""
+def plain_rates(indptr, links, capacity, rate, tight):
+    """Max-min rates of whole flows of equal weight; fills `rate`, and `tight` with a bottleneck of each.
+
+    A flow that crosses no limited link gets an infinite rate and -1.
+    """
     width, count = capacity.size, 0
     users, used = np.zeros(width, np.int32), 0
     for e in range(links.size):
@@ -178,14 +182,14 @@ def plain_rates(indptr, links, capacity, rate):
     left = capacity.copy()
     active = np.empty(indptr.size - 1, np.int32)
     for f in range(indptr.size - 1):
-        rate[f] = np.inf
+        rate[f], tight[f] = np.inf, -1
         if indptr[f + 1] > indptr[f]:
             active[count] = f
             count += 1
     if links.size < CROWDED * used:
         low, level, slack = np.empty(count), np.empty(width), np.empty(width, np.uint8)
         while count > 0:
-            kept = _round(indptr, links, left, users, active, count, low, level, slack, rate)
+            kept = _round(indptr, links, left, users, active, count, low, level, slack, rate, tight)
             settled = count - kept
             count = kept
             if settled < WORTH_A_ROUND * count:
@@ -196,4 +200,214 @@ def plain_rates(indptr, links, capacity, rate):
     state = np.zeros(2 * width + 2)
     for link in range(width):
         state[2 * link], state[2 * link + 1] = left[link], users[link]
-    _fill(rows, begin, stride, active, count, state, rate)
+    _fill(rows, begin, stride, active, count, state, rate, tight)
+
+
+@njit(cache=True, nogil=True)
+def _enter(f, indptr, links, by_link, member, slot, length):
+    """Put the entries of a flow into the lists of its links."""
+    for e in range(indptr[f], indptr[f + 1]):
+        link = links[e]
+        member[by_link[link] + length[link]], slot[e] = e, length[link]
+        length[link] += 1
+
+
+@njit(cache=True, nogil=True)
+def _leave(f, indptr, links, by_link, member, slot, length):
+    """Take the entries of a flow out of the lists of its links; the last one fills the gap."""
+    for e in range(indptr[f], indptr[f + 1]):
+        link = links[e]
+        length[link] -= 1
+        moved = member[by_link[link] + length[link]]
+        member[by_link[link] + slot[e]], slot[moved] = moved, slot[e]
+
+
+@njit(cache=True, nogil=True)
+def _place(heap, where, end, size, f):
+    """Move flow f, whose end has changed, to its place in the heap of ends."""
+    i, key = where[f], end[f]
+    while i > 0 and end[heap[(i - 1) // 2]] > key:
+        heap[i] = heap[(i - 1) // 2]
+        where[heap[i]] = i
+        i = (i - 1) // 2
+    while True:
+        child = 2 * i + 1
+        if child >= size:
+            break
+        if child + 1 < size and end[heap[child + 1]] < end[heap[child]]:
+            child += 1
+        if end[heap[child]] >= key:
+            break
+        heap[i] = heap[child]
+        where[heap[i]] = i
+        i = child
+    heap[i], where[f] = f, i
+
+
+@njit(cache=True, nogil=True)
+def _widen(chosen, count, epoch, inside, touched, spare, capacity, load, most, reach, rate, tight,
+           owner, by_link, member, length, slack):  # fmt: skip
+    """Add the flows outside the set that the new rates inside it leave without a bottleneck.
+
+    `load` and `most` are the sum and the largest of the new rates on each touched link, `reach` the rate
+    of those that it holds back (negative if none). Returns the size of the set.
+    """
+    for i in range(touched.size):
+        link = touched[i]
+        full = capacity[link] - spare[i] + load[i] >= capacity[link] * (1.0 - slack)
+        for k in range(by_link[link], by_link[link] + length[link]):
+            h = owner[member[k]]
+            if inside[h] == epoch:
+                continue
+            squeezed = reach[i] >= 0.0 and rate[h] > reach[i] * (1.0 + slack)
+            if squeezed or (tight[h] == link and (not full or most[i] > rate[h] * (1.0 + slack))):
+                inside[h] = epoch
+                chosen[count] = h
+                count += 1
+    return count
+
+
+@njit(cache=True, nogil=True)
+def _repair(chosen, count, epoch, inside, mark, local, stamp, indptr, links, capacity, rate, tight,
+            owner, by_link, member, length, slack, fresh, bottleneck):  # fmt: skip
+    """Solve a set of flows against the rest, and widen it until all flows have a bottleneck.
+
+    The rest keeps its rates, which is right as soon as every flow outside still has a full link on
+    which none is faster: the certificate of max-min fairness. Fills `fresh` and `bottleneck` with the
+    rates and bottlenecks inside; returns the size of the set and the stamp used last.
+    """
+    while True:
+        stamp += 1
+        entries, width = 0, 0
+        for j in range(count):
+            entries += indptr[chosen[j] + 1] - indptr[chosen[j]]
+        rows, begin = np.empty(entries, np.int32), np.empty(count + 1, np.int64)
+        touched = np.empty(min(entries, capacity.size), np.int32)
+        used = 0
+        for j in range(count):
+            begin[j] = used
+            for e in range(indptr[chosen[j]], indptr[chosen[j] + 1]):
+                link = links[e]
+                if mark[link] != stamp:
+                    mark[link], local[link], touched[width] = stamp, width, link
+                    width += 1
+                rows[used] = local[link]
+                used += 1
+        begin[count] = used
+        touched = touched[:width]
+        spare = np.empty(width)
+        for i in range(width):
+            link, taken = touched[i], 0.0
+            for k in range(by_link[link], by_link[link] + length[link]):
+                h = owner[member[k]]
+                if inside[h] != epoch:
+                    taken += rate[h]
+            spare[i] = max(capacity[link] - taken, 0.0)
+        plain_rates(begin, rows, spare, fresh[:count], bottleneck[:count])
+        load, most, reach = np.zeros(width), np.zeros(width), np.full(width, -1.0)
+        for j in range(count):
+            if bottleneck[j] >= 0:
+                reach[bottleneck[j]] = fresh[j]
+            for e in range(begin[j], begin[j + 1]):
+                load[rows[e]] += fresh[j]
+                most[rows[e]] = max(most[rows[e]], fresh[j])
+        wider = _widen(
+            chosen, count, epoch, inside, touched, spare, capacity, load, most, reach, rate, tight,
+            owner, by_link, member, length, slack,
+        )  # fmt: skip
+        if wider == count:
+            for j in range(count):
+                bottleneck[j] = touched[bottleneck[j]]
+            return count, stamp
+        count = wider
+
+
+@njit(cache=True, nogil=True)
+def plain_events(indptr, links, capacity, size, start, tolerance, finish):
+    """Fluid events of whole flows; after each, only what it can touch is solved again.
+
+    Every flow must cross a link and all capacities be finite. Returns the number of re-shares and how
+    many flows they solved in all.
+    """
+    flows, width = size.size, capacity.size
+    by_link = np.zeros(width + 1, np.int64)
+    for e in range(links.size):
+        by_link[links[e] + 1] += 1
+    for link in range(width):
+        by_link[link + 1] += by_link[link]
+    owner, member = np.empty(links.size, np.int32), np.empty(links.size, np.int32)
+    slot = np.empty(links.size, np.int32)
+    for f in range(flows):
+        for e in range(indptr[f], indptr[f + 1]):
+            owner[e] = f
+    length, mark, local = np.zeros(width, np.int32), np.zeros(width, np.int64), np.empty(width, np.int32)
+    rate, tight, end = np.zeros(flows), np.full(flows, -1, np.int32), np.full(flows, np.inf)
+    remaining, since = size.copy(), np.zeros(flows)
+    heap, where = np.empty(flows, np.int32), np.empty(flows, np.int32)
+    inside, chosen = np.zeros(flows, np.int64), np.empty(flows, np.int32)
+    fresh, bottleneck = np.empty(flows), np.empty(flows, np.int32)
+    freed = np.zeros(width, np.int64)
+    order = np.argsort(start, kind="mergesort")
+    running, arrived, shares, solved, stamp = 0, 0, 0, 0, 0
+    while running > 0 or arrived < flows:
+        now = end[heap[0]] if running > 0 else np.inf
+        if arrived < flows:
+            now = min(now, start[order[arrived]])
+        shares += 1
+        count = 0
+        while running > 0 and end[heap[0]] <= now * (1.0 + tolerance):
+            f = heap[0]
+            finish[f] = end[f]
+            running -= 1
+            heap[0] = heap[running]
+            where[heap[0]] = 0
+            if running > 0:
+                _place(heap, where, end, running, heap[0])
+            _leave(f, indptr, links, by_link, member, slot, length)
+            inside[f] = -1
+            for e in range(indptr[f], indptr[f + 1]):
+                freed[links[e]] = shares
+            remaining[f] = 0.0
+            chosen[count] = f
+            count += 1
+        gone = chosen[:count].copy()
+        count = 0
+        for i in range(gone.size):
+            for e in range(indptr[gone[i]], indptr[gone[i] + 1]):
+                link = links[e]
+                if freed[link] == shares:
+                    freed[link] = 0
+                    for k in range(by_link[link], by_link[link] + length[link]):
+                        h = owner[member[k]]
+                        if tight[h] == link and inside[h] != shares:
+                            inside[h] = shares
+                            chosen[count] = h
+                            count += 1
+        while arrived < flows and start[order[arrived]] <= now:
+            f = order[arrived]
+            arrived += 1
+            if size[f] == 0.0:
+                finish[f] = start[f]
+                continue
+            _enter(f, indptr, links, by_link, member, slot, length)
+            heap[running], where[f], since[f] = f, running, now
+            running += 1
+            inside[f] = shares
+            chosen[count] = f
+            count += 1
+        if count == 0:
+            continue
+        count, stamp = _repair(
+            chosen, count, shares, inside, mark, local, stamp, indptr, links, capacity, rate, tight,
+            owner, by_link, member, length, 1e-12, fresh, bottleneck,
+        )  # fmt: skip
+        solved += count
+        for j in range(count):
+            f = chosen[j]
+            tight[f] = bottleneck[j]
+            if fresh[j] != rate[f]:
+                remaining[f] -= rate[f] * (now - since[f])
+                rate[f], since[f] = fresh[j], now
+                end[f] = now + max(remaining[f], 0.0) / fresh[j]
+                _place(heap, where, end, running, f)
+    return shares, solved
