@@ -13,6 +13,10 @@ __all__ = ["plain_events", "plain_rates"]
 # A round must settle this share of the flows for another one to be worth it; rounds are not even
 # tried where links carry more flows than this on average.
 WORTH_A_ROUND = 0.2
+# A set of flows to solve again that outgrows this is widened at once to all that can change.
+MANY = 128
+# What links carry is kept up to date by differences, and summed afresh after so many events.
+RESUM = 256
 CROWDED = 16.0
 
 
@@ -268,14 +272,17 @@ def _widen(chosen, count, epoch, inside, touched, spare, capacity, load, most, r
 
 
 @njit(cache=True, nogil=True)
-def _repair(chosen, count, epoch, inside, mark, local, stamp, indptr, links, capacity, rate, tight,
-            owner, by_link, member, length, slack, fresh, bottleneck):  # fmt: skip
+def _repair(chosen, count, epoch, inside, mark, local, stamp, indptr, links, capacity, carried, rate,
+            tight, owner, by_link, member, length, slack, fresh, bottleneck, heap, running, floor):  # fmt: skip
     """Solve a set of flows against the rest, and widen it until all flows have a bottleneck.
 
     The rest keeps its rates, which is right as soon as every flow outside still has a full link on
-    which none is faster: the certificate of max-min fairness. Fills `fresh` and `bottleneck` with the
-    rates and bottlenecks inside; returns the size of the set and the stamp used last.
+    which none is faster: the certificate of max-min fairness. A set that grows large is widened at once
+    to all flows with a rate of at least `floor`, the lowest level at which water-filling goes another
+    way than before. Fills `fresh` and `bottleneck` with the rates and bottlenecks inside; returns the
+    size of the set and the stamp used last.
     """
+    enough = False
     while True:
         stamp += 1
         entries, width = 0, 0
@@ -283,6 +290,7 @@ def _repair(chosen, count, epoch, inside, mark, local, stamp, indptr, links, cap
             entries += indptr[chosen[j] + 1] - indptr[chosen[j]]
         rows, begin = np.empty(entries, np.int32), np.empty(count + 1, np.int64)
         touched = np.empty(min(entries, capacity.size), np.int32)
+        spare = np.empty(touched.size)
         used = 0
         for j in range(count):
             begin[j] = used
@@ -290,19 +298,14 @@ def _repair(chosen, count, epoch, inside, mark, local, stamp, indptr, links, cap
                 link = links[e]
                 if mark[link] != stamp:
                     mark[link], local[link], touched[width] = stamp, width, link
+                    spare[width] = capacity[link] - carried[link]
                     width += 1
                 rows[used] = local[link]
+                spare[local[link]] += rate[chosen[j]]
                 used += 1
         begin[count] = used
         touched = touched[:width]
-        spare = np.empty(width)
-        for i in range(width):
-            link, taken = touched[i], 0.0
-            for k in range(by_link[link], by_link[link] + length[link]):
-                h = owner[member[k]]
-                if inside[h] != epoch:
-                    taken += rate[h]
-            spare[i] = max(capacity[link] - taken, 0.0)
+        spare = np.maximum(spare[:width], 0.0)
         plain_rates(begin, rows, spare, fresh[:count], bottleneck[:count])
         load, most, reach = np.zeros(width), np.zeros(width), np.full(width, -1.0)
         for j in range(count):
@@ -311,15 +314,35 @@ def _repair(chosen, count, epoch, inside, mark, local, stamp, indptr, links, cap
             for e in range(begin[j], begin[j + 1]):
                 load[rows[e]] += fresh[j]
                 most[rows[e]] = max(most[rows[e]], fresh[j])
+        if enough:
+            for j in range(count):
+                bottleneck[j] = touched[bottleneck[j]]
+            return count, stamp
         wider = _widen(
             chosen, count, epoch, inside, touched, spare, capacity, load, most, reach, rate, tight,
             owner, by_link, member, length, slack,
         )  # fmt: skip
+        enough = wider == count or wider > MANY
+        if wider > MANY and wider > count:
+            for i in range(running):
+                if inside[heap[i]] != epoch and rate[heap[i]] >= floor:
+                    inside[heap[i]] = epoch
+                    chosen[wider] = heap[i]
+                    wider += 1
         if wider == count:
             for j in range(count):
                 bottleneck[j] = touched[bottleneck[j]]
             return count, stamp
         count = wider
+
+
+@njit(cache=True, nogil=True)
+def _carry(heap, running, indptr, links, rate, carried):
+    """Sum afresh what each link carries."""
+    carried[:] = 0.0
+    for i in range(running):
+        for e in range(indptr[heap[i]], indptr[heap[i] + 1]):
+            carried[links[e]] += rate[heap[i]]
 
 
 @njit(cache=True, nogil=True)
@@ -346,7 +369,7 @@ def plain_events(indptr, links, capacity, size, start, tolerance, finish):
     heap, where = np.empty(flows, np.int32), np.empty(flows, np.int32)
     inside, chosen = np.zeros(flows, np.int64), np.empty(flows, np.int32)
     fresh, bottleneck = np.empty(flows), np.empty(flows, np.int32)
-    freed = np.zeros(width, np.int64)
+    freed, carried = np.zeros(width, np.int64), np.zeros(width)
     order = np.argsort(start, kind="mergesort")
     running, arrived, shares, solved, stamp = 0, 0, 0, 0, 0
     while running > 0 or arrived < flows:
@@ -354,10 +377,13 @@ def plain_events(indptr, links, capacity, size, start, tolerance, finish):
         if arrived < flows:
             now = min(now, start[order[arrived]])
         shares += 1
-        count = 0
+        if shares % RESUM == 0:
+            _carry(heap, running, indptr, links, rate, carried)
+        count, floor = 0, np.inf
         while running > 0 and end[heap[0]] <= now * (1.0 + tolerance):
             f = heap[0]
             finish[f] = end[f]
+            floor = min(floor, rate[f] * (1.0 - 1e-9))
             running -= 1
             heap[0] = heap[running]
             where[heap[0]] = 0
@@ -367,6 +393,7 @@ def plain_events(indptr, links, capacity, size, start, tolerance, finish):
             inside[f] = -1
             for e in range(indptr[f], indptr[f + 1]):
                 freed[links[e]] = shares
+                carried[links[e]] -= rate[f]
             remaining[f] = 0.0
             chosen[count] = f
             count += 1
@@ -392,14 +419,14 @@ def plain_events(indptr, links, capacity, size, start, tolerance, finish):
             _enter(f, indptr, links, by_link, member, slot, length)
             heap[running], where[f], since[f] = f, running, now
             running += 1
-            inside[f] = shares
+            inside[f], floor = shares, 0.0
             chosen[count] = f
             count += 1
         if count == 0:
             continue
         count, stamp = _repair(
-            chosen, count, shares, inside, mark, local, stamp, indptr, links, capacity, rate, tight,
-            owner, by_link, member, length, 1e-12, fresh, bottleneck,
+            chosen, count, shares, inside, mark, local, stamp, indptr, links, capacity, carried, rate,
+            tight, owner, by_link, member, length, 1e-12, fresh, bottleneck, heap, running, floor,
         )  # fmt: skip
         solved += count
         for j in range(count):
@@ -407,6 +434,8 @@ def plain_events(indptr, links, capacity, size, start, tolerance, finish):
             tight[f] = bottleneck[j]
             if fresh[j] != rate[f]:
                 remaining[f] -= rate[f] * (now - since[f])
+                for e in range(indptr[f], indptr[f + 1]):
+                    carried[links[e]] += fresh[j] - rate[f]
                 rate[f], since[f] = fresh[j], now
                 end[f] = now + max(remaining[f], 0.0) / fresh[j]
                 _place(heap, where, end, running, f)
