@@ -126,46 +126,92 @@ def _rows_by_link(rows, begin, stride, count, state, width):
 
 
 @njit(cache=True, nogil=True)
+def _bucket(left, users, scale, buckets):
+    """Bucket of a link by its users per capacity left: the more, the lower its level, the sooner."""
+    if left <= 0.0:
+        return 0
+    return min(max(int(buckets - users / left * scale), 0), buckets - 1)
+
+
+@njit(cache=True, nogil=True)
+def _queue(state, buckets):
+    """Sort links into buckets of falling users per capacity; returns heads, nexts and the scale."""
+    width = state.size // 2 - 1
+    highest = 0.0
+    for link in range(width):
+        if state[2 * link] > 0.0:
+            highest = max(highest, state[2 * link + 1] / state[2 * link])
+    scale = buckets / highest if highest > 0.0 else 0.0
+    head, after = np.full(buckets, -1, np.int32), np.empty(width, np.int32)
+    for link in range(width):
+        if state[2 * link + 1] > 0.0 and state[2 * link] < np.inf:
+            b = _bucket(state[2 * link], state[2 * link + 1], scale, buckets)
+            after[link], head[b] = head[b], link
+    return head, after, scale
+
+
+@njit(cache=True, nogil=True)
+def _fix_flows(link, now, rows, begin, stride, active, state, by_link, flows, fixed, rate, tight):
+    """Give the flows on a link that have no rate yet the rate `now`."""
+    for j in range(by_link[link], by_link[link + 1]):
+        i = flows[j]
+        if fixed[i] == 0:
+            fixed[i] = 1
+            rate[active[i]], tight[active[i]] = now, link
+            first = i * stride if stride > 0 else begin[i]
+            last = first + stride if stride > 0 else begin[i + 1]
+            for e in range(first, last):
+                state[2 * rows[e]] -= now
+                state[2 * rows[e] + 1] -= 1.0
+
+
+@njit(cache=True, nogil=True)
 def _fill(rows, begin, stride, active, count, state, rate, tight):
-    """Fill links one by one, lowest level first (lazy heap); `state` holds (left, users) per link.
+    """Fill links one by one, lowest level first; `state` holds (left, users) per link.
 
     A link's capacity left and its users lie side by side, and rows at a computed place, so that fixing
-    a flow touches few lines of memory.
+    a flow touches few lines of memory. Links wait in buckets; only those of the current bucket are in a
+    heap, and one whose level has risen past it moves on without being sifted.
     """
     width = state.size // 2 - 1
     by_link, flows = _rows_by_link(rows, begin, stride, count, state, width)
     fixed = np.zeros(count, np.uint8)
+    buckets = width // 4 + 1
+    head, after, scale = _queue(state, buckets)
     key, heap = np.empty(width), np.empty(width, np.int32)
-    size = 0
-    for link in range(width):
-        if state[2 * link + 1] > 0.0 and state[2 * link] < np.inf:
-            key[size], heap[size] = max(state[2 * link], 0.0) / state[2 * link + 1], link
-            size += 1
-    for i in range(size // 2 - 1, -1, -1):
-        _sift_down(key, heap, size, i)
-    while size > 0:
-        link = heap[0]
-        if state[2 * link + 1] > 0.0:
-            now = state[2 * link] / state[2 * link + 1]
-            if now > key[0]:
-                key[0] = now
+    for b in range(buckets):
+        size, link = 0, head[b]
+        while link >= 0:
+            later = after[link]
+            if state[2 * link + 1] > 0.0:
+                to = _bucket(state[2 * link], state[2 * link + 1], scale, buckets)
+                if to > b:
+                    after[link], head[to] = head[to], link
+                else:
+                    key[size], heap[size] = max(state[2 * link], 0.0) / state[2 * link + 1], link
+                    size += 1
+            link = later
+        for i in range(size // 2 - 1, -1, -1):
+            _sift_down(key, heap, size, i)
+        while size > 0:
+            link = heap[0]
+            if state[2 * link + 1] > 0.0:
+                now = state[2 * link] / state[2 * link + 1]
+                if now > key[0]:
+                    to = _bucket(state[2 * link], state[2 * link + 1], scale, buckets)
+                    if to <= b:
+                        key[0] = now
+                        _sift_down(key, heap, size, 0)
+                        continue
+                    after[link], head[to] = head[to], link
+                else:
+                    _fix_flows(
+                        link, key[0], rows, begin, stride, active, state, by_link, flows, fixed, rate, tight
+                    )
+            size -= 1
+            key[0], heap[0] = key[size], heap[size]
+            if size > 0:
                 _sift_down(key, heap, size, 0)
-                continue
-            now = key[0]
-            for j in range(by_link[link], by_link[link + 1]):
-                i = flows[j]
-                if fixed[i] == 0:
-                    fixed[i] = 1
-                    rate[active[i]], tight[active[i]] = now, link
-                    first = i * stride if stride > 0 else begin[i]
-                    last = first + stride if stride > 0 else begin[i + 1]
-                    for e in range(first, last):
-                        state[2 * rows[e]] -= now
-                        state[2 * rows[e] + 1] -= 1.0
-        size -= 1
-        key[0], heap[0] = key[size], heap[size]
-        if size > 0:
-            _sift_down(key, heap, size, 0)
     for i in range(count):
         if fixed[i] == 0:
             rate[active[i]] = np.inf
