@@ -4,10 +4,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from topo_sim.base import FlowError
+from topo_sim.topo.flow.event_kernels import plain_events
 from topo_sim.topo.flow.kernels import all_touch, fluid_events
 from topo_sim.topo.flow.max_min import solver_arrays
 from topo_sim.topo.flow.paths import Paths, check_capacity, check_values
-from topo_sim.topo.flow.plain_kernels import plain_events
 from topo_sim.topo.flow.symmetry import quotient
 
 __all__ = ["completion_times"]

@@ -1,10 +1,11 @@
 """The kernels for whole flows of equal weight, against the general ones and their certificate."""
 
-import naive
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
+import naive
 from topo_sim.base import FlowError
 from topo_sim.topo import fat_tree, route, torus
 from topo_sim.topo.flow import Paths, check_max_min, max_min_rates
