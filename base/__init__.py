@@ -2,6 +2,7 @@
 
 from topo_sim.base.errors import (
     CollectiveError,
+    DemandError,
     FaultsError,
     FlowError,
     RoutingError,
@@ -16,6 +17,7 @@ from topo_sim.base.units import Quantity, Rate, Time, format_quantity, parse_qua
 
 __all__ = [
     "CollectiveError",
+    "DemandError",
     "FaultsError",
     "FlowError",
     "Quantity",

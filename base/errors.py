@@ -4,6 +4,7 @@ from collections.abc import Iterable
 
 __all__ = [
     "CollectiveError",
+    "DemandError",
     "FaultsError",
     "FlowError",
     "RoutingError",
@@ -32,6 +33,10 @@ class RoutingError(TopoSimError, ValueError):
 
 class FlowError(TopoSimError, ValueError):
     """Arrays handed to a flow solver do not describe a flow problem."""
+
+
+class DemandError(TopoSimError, ValueError):
+    """A traffic matrix that cannot be read, or that does not fit the fabric."""
 
 
 class CollectiveError(TopoSimError, ValueError):

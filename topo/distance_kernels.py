@@ -4,7 +4,7 @@ import numpy as np
 
 from topo_sim.base.jit import kernel
 
-__all__ = ["hop_counts", "least_latency"]
+__all__ = ["hop_counts", "hop_rows", "least_latency"]
 
 
 @kernel
@@ -28,6 +28,27 @@ def hop_counts(roots, is_endpoint, forwards, out_ptr, out_links, link_target, co
                 other = link_target[out_links[e]]
                 if seen[other] != i:
                     seen[other], distance[other] = i, distance[node] + 1
+                    queue[tail] = other
+                    tail += 1
+
+
+@kernel
+def hop_rows(roots, forwards, out_ptr, out_links, link_target, rows):
+    """Set ``rows[i, node]`` to the hops from root i to each node; what is out of reach keeps its -1."""
+    queue = np.empty(forwards.size, np.int64)
+    for i in range(roots.size):
+        root = roots[i]
+        queue[0], rows[i, root] = root, 0
+        head, tail = 0, 1
+        while head < tail:
+            node = queue[head]
+            head += 1
+            if node != root and not forwards[node]:
+                continue
+            for e in range(out_ptr[node], out_ptr[node + 1]):
+                other = link_target[out_links[e]]
+                if rows[i, other] < 0:
+                    rows[i, other] = rows[i, node] + 1
                     queue[tail] = other
                     tail += 1
 

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from topo_sim.topo.distance_kernels import hop_counts, least_latency
+from topo_sim.topo.distance_kernels import hop_counts, hop_rows, least_latency
 from topo_sim.topo.fabric import Fabric
 from topo_sim.topo.structure import Clos, Grid
 
-__all__ = ["Hops", "hop_sum", "hops", "latencies_from"]
+__all__ = ["Hops", "hop_matrix", "hop_sum", "hops", "latencies_from"]
 
 EXACT_UP_TO = 4096
 SAMPLE = 512
@@ -143,6 +143,46 @@ def hop_sum(fabric: Fabric, ranks: int) -> float:
     roots = fabric.endpoints[:ranks].astype(np.int64)
     hop_counts(roots, inside, _relays(fabric, ranks), *fabric.out_links, fabric.link_target, counts)
     return float(counts @ np.arange(counts.size))
+
+
+def hop_matrix(fabric: Fabric, ranks: NDArray[np.int64]) -> NDArray[np.int32]:
+    """Hop distance from some ranks to all.
+
+    Parameters
+    ----------
+    fabric : Fabric
+    ranks : ndarray of int, shape (n,)
+
+    Returns
+    -------
+    ndarray of int32, shape (n, fabric.ranks)
+        In links crossed; -1 where there is no path.
+
+    Examples
+    --------
+    >>> from topo_sim.topo import torus
+    >>> hop_matrix(torus(4), np.array([1])).tolist()
+    [[1, 0, 1, 2]]
+    """
+    roots = fabric.endpoints[ranks].astype(np.int64)
+    return node_hops(fabric, roots)[:, fabric.endpoints]
+
+
+def node_hops(fabric: Fabric, roots: NDArray[np.int64]) -> NDArray[np.int32]:
+    """Hop distance from some nodes to all; -1 where there is no path.
+
+    Parameters
+    ----------
+    fabric : Fabric
+    roots : ndarray of int64, shape (n,)
+
+    Returns
+    -------
+    ndarray of int32, shape (n, nodes)
+    """
+    out = np.full((len(roots), len(fabric.kind)), -1, dtype=np.int32)
+    hop_rows(roots, fabric.forwards, *fabric.out_links, fabric.link_target, out)
+    return out
 
 
 def latencies_from(fabric: Fabric, ranks: NDArray[np.int64], relays: int = 0) -> NDArray[np.float64]:

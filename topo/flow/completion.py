@@ -4,6 +4,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from topo_sim.base import FlowError
+from topo_sim.topo.flow.event_kernels import plain_events
 from topo_sim.topo.flow.kernels import all_touch, fluid_events
 from topo_sim.topo.flow.max_min import solver_arrays
 from topo_sim.topo.flow.paths import Paths, check_capacity, check_values
@@ -130,7 +131,15 @@ def run_events(
     tolerance: float,
 ) -> NDArray[np.float64]:
     """Run the event loop on checked arrays; returns when each flow's last byte is sent, s."""
-    finish = np.zeros(len(paths))
-    p = solver_arrays(paths, capacity.size)
-    fluid_events(p.indptr, p.links, p.share, p.by_link, p.flows, capacity, size, start, tolerance, finish)
+    finish = start.copy()
+    if paths.share is not None or not np.isfinite(capacity).all():
+        p = solver_arrays(paths, capacity.size)
+        rows = (p.indptr, p.links, p.share, p.by_link, p.flows)
+        fluid_events(*rows, capacity, size, start, tolerance, finish)
+        return finish
+    crossing = np.flatnonzero(np.diff(paths.indptr))
+    whole = paths if crossing.size == len(paths) else paths.take(crossing)
+    ends = np.empty(crossing.size)
+    plain_events(whole.indptr, whole.links, capacity, size[crossing], start[crossing], tolerance, ends)
+    finish[crossing] = ends
     return finish

@@ -131,6 +131,35 @@ class Paths:
         )
         return Paths.trusted(indptr, links, share)
 
+    def join(self, other: "Paths") -> "Paths":
+        """Put the links of another set of paths behind those of this one, flow by flow.
+
+        Parameters
+        ----------
+        other : Paths
+            Of as many flows.
+
+        Returns
+        -------
+        Paths
+
+        Examples
+        --------
+        >>> Paths.from_lists([[0], [1]]).join(Paths.from_lists([[2], []]))[0].tolist()
+        [0, 2]
+        """
+        indptr = self.indptr + other.indptr
+        first = np.arange(self.links.size) + np.repeat(other.indptr[:-1], np.diff(self.indptr))
+        second = np.arange(other.links.size) + np.repeat(self.indptr[1:], np.diff(other.indptr))
+        links = np.empty(indptr[-1], dtype=np.int32)
+        links[first], links[second] = self.links, other.links
+        share = None
+        if self.share is not None or other.share is not None:
+            share = np.ones(indptr[-1])
+            share[first] = 1.0 if self.share is None else self.share
+            share[second] = 1.0 if other.share is None else other.share
+        return Paths.trusted(indptr, links, share)
+
     @property
     def given_share(self) -> NDArray[np.float64]:
         """Shares as the kernels take them: empty where every flow is whole on every link."""

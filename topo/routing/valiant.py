@@ -10,10 +10,10 @@ from topo_sim.topo.flow.paths import Paths
 from topo_sim.topo.routing.common import Flows, routing, search
 from topo_sim.topo.routing.kernels import hash_values
 
-__all__ = ["valiant"]
+__all__ = ["middles", "valiant"]
 
 
-def _middles(fabric: Fabric) -> NDArray[np.int64]:
+def middles(fabric: Fabric) -> NDArray[np.int64]:
     """Nodes to go by way of: endpoints where they forward, else the switches that endpoints are joined to.
 
     Only those that every endpoint reaches and that reach every endpoint.
@@ -47,15 +47,6 @@ def _is_between(fabric: Fabric) -> NDArray[np.bool_]:
     return between[component] & forwards
 
 
-def _join(first: Paths, second: Paths) -> Paths:
-    """Put the two halves of each flow one behind the other."""
-    indptr = first.indptr + second.indptr
-    links = np.empty(indptr[-1], dtype=np.int32)
-    links[np.arange(first.links.size) + np.repeat(second.indptr[:-1], np.diff(first.indptr))] = first.links
-    links[np.arange(second.links.size) + np.repeat(first.indptr[1:], np.diff(second.indptr))] = second.links
-    return Paths(indptr, links)
-
-
 @routing("valiant", "two shortest paths by way of a random third node (seeded)")
 def valiant(fabric: Fabric, flows: Flows) -> Paths:
     """Send each flow to a random node and on from there, by hashed shortest paths.
@@ -69,13 +60,13 @@ def valiant(fabric: Fabric, flows: Flows) -> Paths:
     ----------
     Valiant, "A scheme for fast parallel communication", SIAM J. Computing 1982.
     """
-    middles = _middles(fabric)
-    if middles.size == 0:
+    between = middles(fabric)
+    if between.size == 0:
         return search(fabric, flows, hashed=True)
-    draw = hash_values(flows.source, flows.target, flows.label, flows.seed) % np.uint64(middles.size)
-    middle = np.where(flows.source == flows.target, flows.source, middles[draw.astype(np.int64)])
+    draw = hash_values(flows.source, flows.target, flows.label, flows.seed) % np.uint64(between.size)
+    middle = np.where(flows.source == flows.target, flows.source, between[draw.astype(np.int64)])
     halves = (
         Flows(flows.source, middle, flows.label, flows.seed),
         Flows(middle, flows.target, flows.label, flows.seed),
     )
-    return _join(search(fabric, halves[0], hashed=True), search(fabric, halves[1], hashed=True))
+    return search(fabric, halves[0], hashed=True).join(search(fabric, halves[1], hashed=True))
