@@ -87,6 +87,7 @@ def profiles(
     overhead: float = 0.0,
     router: Router | None = None,
     progress: Progress | None = None,
+    sizes: NDArray[np.float64] | None = None,
 ) -> list[CostProfile]:
     """Solve every candidate algorithm of a collective on a fabric.
 
@@ -104,10 +105,14 @@ def profiles(
         How to route. Default: as the fabric says.
     progress : callable, optional
         Called with (done, total, what).
+    sizes : ndarray of float, B, optional
+        Leave out what cannot be the fastest at any of these sizes: an algorithm takes the first latency
+        of every step, and the bound's time per byte.
 
     Returns
     -------
     list of CostProfile
+        In the order of the registry; with `sizes`, by number of steps.
 
     Raises
     ------
@@ -125,11 +130,17 @@ def profiles(
         )
     router = Router(fabric) if router is None else router
     bound = lower_bound(collective, fabric, p, overhead=overhead)
-    found = []
-    for done, (name, options) in enumerate(tried):
+    schedules = [build_schedule(collective, name, p, 0, **options) for name, options in tried]
+    if sizes is not None:
+        schedules.sort(key=lambda schedule: schedule.step_count)
+    found: list[CostProfile] = []
+    for done, schedule in enumerate(schedules):
         if progress:
-            progress(done, len(tried), f"{collective}: {name}")
-        schedule = build_schedule(collective, name, p, 0, **options)
+            progress(done, len(schedules), f"{collective}: {schedule.algorithm}")
+        if sizes is not None and found:
+            floor = schedule.step_count * bound.first + bound.pace * sizes
+            if np.all(floor >= [min(profile.time(size) for profile in found) for size in sizes]):
+                continue
         found.append(cost_profile(schedule, fabric, overhead=overhead, bound=bound, router=router))
     return found
 

@@ -216,7 +216,9 @@ def compare(
         router = Router(fabric, routing, seed)
         for collective in chosen:
             mine = algorithms if set(algorithms or ()) & set(ALGORITHMS[collective]) else None
-            found = profiles(fabric, collective, algorithms=mine, overhead=overhead, router=router)
+            found = profiles(
+                fabric, collective, algorithms=mine, overhead=overhead, router=router, sizes=np.array(curve)
+            )
             best[collective] = tuple(best_costs(found, curve))
             finished.append(f"{fabric.name}: {collective}")
             if progress:

@@ -10,7 +10,7 @@ from topo_sim.studies.best import best_costs, candidates, check_sizes, profiles
 from topo_sim.studies.catalogue import catalogue
 from topo_sim.studies.compare import curve_sizes
 from topo_sim.studies.loading import load_all
-from topo_sim.topo import full_mesh, single_switch, torus
+from topo_sim.topo import full_mesh, load_fabric, single_switch, torus
 
 
 def test_best_is_the_least_over_all_algorithms_and_options():
@@ -22,6 +22,18 @@ def test_best_is_the_least_over_all_algorithms_and_options():
             for name, options in candidates("all_reduce", None, 16)
         ]
         assert best.time == pytest.approx(min(each), rel=1e-12)
+
+
+@pytest.mark.parametrize("collective", ["all_reduce", "all_gather", "all_to_all"])
+def test_leaving_out_what_cannot_win_changes_nothing(collective):
+    sizes = 2.0 ** np.arange(0, 34, 3)
+    for fabric in (torus((4, 4)), single_switch(16), full_mesh(9), load_fabric("dgx-h100")):
+        every = profiles(fabric, collective)
+        some = profiles(fabric, collective, sizes=sizes)
+        assert len(some) <= len(every)
+        times = [[cost.time for cost in best_costs(found, sizes)] for found in (every, some)]
+        assert times[0] == pytest.approx(times[1], rel=1e-12)
+    assert len(some) < len(every)
 
 
 def test_candidates_skip_what_is_not_defined():

@@ -123,5 +123,7 @@ def with_caps(
     if cap.shape != (len(paths),) or not np.all(cap > 0):
         raise FlowError(f"caps: found shape {cap.shape}, expected {len(paths)} numbers of more than 0")
     capped = np.flatnonzero(np.isfinite(cap))
-    own = Paths(np.concatenate([[0], np.cumsum(np.isfinite(cap))]), capacity.size + np.arange(capped.size))
+    indptr = np.zeros(len(paths) + 1, dtype=np.int64)
+    np.cumsum(np.isfinite(cap), out=indptr[1:])
+    own = Paths.trusted(indptr, (capacity.size + np.arange(capped.size)).astype(np.int32))
     return paths.join(own), np.concatenate([capacity, cap[capped]])
