@@ -12,7 +12,9 @@ from topo_sim.topo.flow.symmetry import quotient
 
 __all__ = ["completion_times"]
 
+# Path entries above which looking for symmetry, and repairing rates event by event, are worth it.
 WORTH_REDUCING = 4096
+WORTH_REPAIRING = 8192
 
 
 def completion_times(
@@ -132,7 +134,8 @@ def run_events(
 ) -> NDArray[np.float64]:
     """Run the event loop on checked arrays; returns when each flow's last byte is sent, s."""
     finish = start.copy()
-    if paths.share is not None or not np.isfinite(capacity).all():
+    small = paths.links.size <= WORTH_REPAIRING
+    if small or paths.share is not None or not np.isfinite(capacity).all():
         p = solver_arrays(paths, capacity.size)
         rows = (p.indptr, p.links, p.share, p.by_link, p.flows)
         fluid_events(*rows, capacity, size, start, tolerance, finish)

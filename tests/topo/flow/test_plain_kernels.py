@@ -8,10 +8,17 @@ from hypothesis import strategies as st
 import naive
 from topo_sim.base import FlowError
 from topo_sim.topo import fat_tree, route, torus
-from topo_sim.topo.flow import Paths, check_max_min, max_min_rates
+from topo_sim.topo.flow import Paths, check_max_min, completion, max_min_rates
 from topo_sim.topo.flow.completion import run_events
 from topo_sim.topo.flow.kernels import fluid_events
 from topo_sim.topo.flow.max_min import solver_arrays
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _repair_small_problems_too():
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(completion, "WORTH_REPAIRING", 0)
+        yield
 
 
 def random_paths(rng, flows, links, longest):
