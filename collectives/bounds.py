@@ -110,6 +110,20 @@ def _clusters(fabric: Fabric) -> Iterator[tuple[str, NDArray[np.int64]]]:
             if np.array_equal(label, before):
                 break
         yield "links between groups joined faster inside", label
+        yield "links between groups and their switches", _with_switches(fabric, label)
+
+
+def _with_switches(fabric: Fabric, label: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Let every switch join the part that most of its capacity leads to."""
+    hub = fabric.kind[fabric.link_source] != GPU
+    node, part = fabric.link_source[hub].astype(np.int64), label[fabric.link_target[hub]]
+    pairs, which = np.unique(node * (label.max() + 1) + part, return_inverse=True)
+    weight = np.bincount(which.ravel(), fabric.capacity[hub], pairs.size)
+    node, part = np.divmod(pairs, label.max() + 1)
+    settled = label.copy()
+    order = np.argsort(weight, kind="stable")
+    settled[node[order]] = part[order]
+    return settled
 
 
 def _around_switches(fabric: Fabric) -> NDArray[np.int64]:

@@ -19,6 +19,7 @@ from topo_sim.topo import (
     full_mesh,
     grouped,
     leaf_spine,
+    load_fabric,
     single_switch,
     torus,
 )
@@ -53,6 +54,13 @@ class TestOneSwitch:
 
 
 class TestCuts:
+    def test_shared_ports_of_a_node(self):
+        """Four GPUs share two ports of 25 GB/s: half of an all-to-all leaves the node, 2n over 50 GB/s."""
+        fabric = load_fabric("polaris-8")
+        assert bound("all_to_all", fabric).pace == pytest.approx(2 / 50e9)
+        assert bound("all_gather", fabric).pace == pytest.approx(0.5 / 50e9)
+        assert bound("all_reduce", fabric).pace == pytest.approx(1 / 50e9)
+
     def test_two_nodes_of_eight(self):
         """Two servers of 8 GPUs with a slow port each: all-gather's exact optimum is known."""
         fabric = grouped(
