@@ -8,6 +8,7 @@ from topo_sim.report.tables import (
     info_table,
     list_table,
     sharing_table,
+    throughput_table,
     to_text,
 )
 
@@ -19,6 +20,7 @@ __all__ = [
     "plot_comparison",
     "save_figure",
     "sharing_table",
+    "throughput_table",
     "to_csv",
     "to_json",
     "to_text",

@@ -1,6 +1,7 @@
 """Tables for people."""
 
 import io
+import math
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -11,10 +12,18 @@ from rich.text import Text
 
 from topo_sim.base import format_quantity
 from topo_sim.collectives import COLLECTIVES, CollectiveCost
-from topo_sim.studies import CollectiveTable, Comparison, Sharing
+from topo_sim.studies import CollectiveTable, Comparison, Sharing, Throughput
 from topo_sim.topo import Fabric, FabricMetrics
 
-__all__ = ["collective_table", "comparison_tables", "info_table", "list_table", "sharing_table", "to_text"]
+__all__ = [
+    "collective_table",
+    "comparison_tables",
+    "info_table",
+    "list_table",
+    "sharing_table",
+    "throughput_table",
+    "to_text",
+]
 
 
 def _table(title: str, columns: Iterable[str], left: int = 1) -> Table:
@@ -191,6 +200,38 @@ def sharing_table(result: Sharing) -> RenderableType:
         held.add_row(name, f"{flows:,}")
     note = "  certificate checked: no link over capacity, every flow has a full link where none is faster"
     return Group(table, held, Text(note, style="dim"))
+
+
+def throughput_table(result: Throughput) -> RenderableType:
+    """Throughput, its bounds, and the throughput of plain routings.
+
+    Parameters
+    ----------
+    result : Throughput
+
+    Returns
+    -------
+    rich renderable
+    """
+    flow, bounds = result.flow, result.flow.bounds
+    title = f"{flow.demand} on {flow.fabric}: throughput per unit of demand"
+    table = _table(title, ["", "rate", "theta / rate", ""])
+    rows = [
+        ("theta, best splitting of flows", flow.theta, f"{flow.method}, {flow.steps:,} steps"),
+        ("proven upper bound", flow.upper, f"gap {max(flow.gap, 0.0):.2g}"),
+        ("volume bound", bounds.volume, "tightest" if bounds.tight == "volume" else ""),
+        ("cut bound", bounds.cut, bounds.cut_name + (", tightest" if bounds.tight != "volume" else "")),
+        ("bound of the worst demand", bounds.worst_case, "longest matching, 1 per endpoint"),
+        *((f"under {name}", rate, "") for name, rate in result.routed.items()),
+    ]
+    for label, rate, note in rows:
+        known = math.isfinite(rate)
+        share = f"{flow.theta / rate:.4f}" if known and rate > 0 else "-"
+        table.add_row(label, format_quantity(rate, "rate", 5) if known else "not computed", share, note)
+    held = _table("Fullest links", ["link", "load / capacity"])
+    for name, value in result.full_links:
+        held.add_row(name, f"{value:.4f}")
+    return Group(table, held)
 
 
 def info_table(fabric: Fabric, m: FabricMetrics, text: Sequence[tuple[str, str]]) -> RenderableType:

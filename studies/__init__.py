@@ -3,6 +3,7 @@
 from topo_sim.studies.collective import CollectiveTable, cost_table
 from topo_sim.studies.compare import DEFAULT_FABRICS, Comparison, compare
 from topo_sim.studies.sharing import PATTERNS, Sharing, share_bandwidth
+from topo_sim.studies.throughput import Throughput, measure_throughput
 
 __all__ = [
     "DEFAULT_FABRICS",
@@ -10,7 +11,9 @@ __all__ = [
     "CollectiveTable",
     "Comparison",
     "Sharing",
+    "Throughput",
     "compare",
     "cost_table",
+    "measure_throughput",
     "share_bandwidth",
 ]

@@ -7,7 +7,9 @@ from topo_sim.base import UsageError, nearest
 from topo_sim.collectives import ALGORITHMS, COLLECTIVES
 from topo_sim.studies.sharing import PATTERNS
 from topo_sim.topo import GENERATORS, ROUTINGS
+from topo_sim.topo.demands import DEMANDS
 from topo_sim.topo.files import list_shipped, load_topology
+from topo_sim.topo.throughput import METHODS
 
 __all__ = ["catalogue"]
 
@@ -52,6 +54,8 @@ _KINDS: dict[str, Callable[[], Rows]] = {
     ],
     "algorithms": _algorithms,
     "patterns": lambda: [{"name": n, "about": _first_line(f)} for n, f in PATTERNS.items()],
+    "demands": lambda: [{"name": n, "about": _first_line(f)} for n, f in DEMANDS.items()],
+    "methods": lambda: [{"name": n, "about": _first_line(f)} for n, f in METHODS.items()],
 }
 
 
@@ -60,7 +64,7 @@ def catalogue(kind: str | None = None) -> dict[str, Rows]:
 
     Parameters
     ----------
-    kind : {"topologies", "generators", "routings", "collectives", "algorithms", "patterns"}, optional
+    kind : {"topologies", "generators", "routings", "collectives", "algorithms", "patterns", ...}, optional
 
     Returns
     -------

@@ -1,5 +1,6 @@
 """Fabrics: the class, generators, topology files, routing and metrics."""
 
+from topo_sim.topo.demands import DEMANDS, Demand, make_demand
 from topo_sim.topo.fabric import Fabric
 from topo_sim.topo.files import load_fabric, load_topology, save_fabric
 from topo_sim.topo.generators import (
@@ -12,14 +13,20 @@ from topo_sim.topo.generators import (
     mesh,
     single_switch,
     torus,
+    twisted_torus,
 )
+from topo_sim.topo.loads import link_loads
 from topo_sim.topo.metrics import Bisection, FabricMetrics, bisection, metrics
 from topo_sim.topo.routing import ROUTINGS, route
+from topo_sim.topo.throughput import ConcurrentFlow, max_concurrent_flow
 
 __all__ = [
+    "DEMANDS",
     "GENERATORS",
     "ROUTINGS",
     "Bisection",
+    "ConcurrentFlow",
+    "Demand",
     "Fabric",
     "FabricMetrics",
     "bisection",
@@ -28,12 +35,16 @@ __all__ = [
     "full_mesh",
     "grouped",
     "leaf_spine",
+    "link_loads",
     "load_fabric",
     "load_topology",
+    "make_demand",
+    "max_concurrent_flow",
     "mesh",
     "metrics",
     "route",
     "save_fabric",
     "single_switch",
     "torus",
+    "twisted_torus",
 ]

@@ -10,6 +10,7 @@ from topo_sim.base import RoutingError
 from topo_sim.topo.distances import Hops, hops
 from topo_sim.topo.fabric import GPU, Fabric
 from topo_sim.topo.flow import Paths
+from topo_sim.topo.large_cuts import best_half, fits_uniform, spectral_bound
 from topo_sim.topo.routing import route
 
 __all__ = ["Bisection", "FabricMetrics", "bisection", "metrics"]
@@ -145,7 +146,8 @@ def bisection(fabric: Fabric, uniform: Paths | None = None) -> Bisection:
     With an odd number of endpoints one half has one more. Lower bounds: if uniform all-to-all fits at a
     rate f per pair, every even cut carries f (N/2)^2; and lambda_2 N/4 of the Laplacian where all nodes
     are endpoints and both directions are alike. Upper bounds: cuts found, by rank and by the Laplacian's
-    eigenvectors, improved by swaps; a switch goes to the side where it cuts less.
+    eigenvectors, improved by swaps; a switch goes to the side where it cuts less. Above 2,048 nodes the
+    matrices are sparse and the cut comes from METIS where pymetis is installed.
 
     References
     ----------
@@ -163,9 +165,7 @@ def bisection(fabric: Fabric, uniform: Paths | None = None) -> Bisection:
         return Bisection(fabric.exact_bisection, fabric.exact_bisection, "closed form")
     half = (fabric.ranks // 2) * ((fabric.ranks + 1) // 2)
     if len(fabric.kind) > DENSE_UP_TO:
-        return Bisection(
-            0.0, _side_capacity(fabric, _by_rank(fabric)), "cut by rank; no lower bound computed"
-        )
+        return _large(fabric, half)
     matrix = np.zeros((len(fabric.kind),) * 2)
     np.add.at(matrix, (fabric.link_source, fabric.link_target), fabric.capacity)
     values, vectors = _spectrum(matrix)
@@ -175,6 +175,17 @@ def bisection(fabric: Fabric, uniform: Paths | None = None) -> Bisection:
         low, how = values[1] * half / fabric.ranks, "lambda_2 N/4"
     high = min(_improved_cut(fabric, matrix, side) for side in _candidates(fabric, vectors))
     return Bisection(min(low, high), high, f"{how} <= bisection <= best cut found")
+
+
+def _large(fabric: Fabric, half: int) -> Bisection:
+    """Bounds where matrices of all nodes would be too large."""
+    low, how = fits_uniform(fabric) * half, "all-to-all that fits"
+    spectral = spectral_bound(fabric)
+    if spectral > low:
+        low, how = spectral, "lambda_2 N/4"
+    high, found = best_half(fabric)
+    how = how if low > 0 else "no lower bound computed"
+    return Bisection(min(low, high), high, f"{how} <= bisection <= best cut found ({found})")
 
 
 def _by_rank(fabric: Fabric) -> NDArray[np.bool_]:
@@ -232,17 +243,6 @@ def _settle(fabric: Fabric, matrix: NDArray[np.float64], side: NDArray[np.bool_]
 def _cut(matrix: NDArray[np.float64], part: NDArray[np.bool_]) -> float:
     """Capacity across, in the direction that has less."""
     return float(min(matrix[part][:, ~part].sum(), matrix[~part][:, part].sum()))
-
-
-def _side_capacity(fabric: Fabric, side: NDArray[np.bool_]) -> float:
-    """Capacity between the first ranks, switches going with the majority of their neighbours."""
-    part = np.zeros(len(fabric.kind))
-    part[fabric.endpoints] = np.where(side, 1.0, -1.0)
-    for _ in range(8):
-        pull = np.bincount(fabric.link_source, fabric.capacity * part[fabric.link_target], len(part))
-        part = np.where(fabric.kind == GPU, part, np.where(pull >= 0, 1.0, -1.0))
-    crosses = part[fabric.link_source] - part[fabric.link_target]
-    return float(min(fabric.capacity[crosses > 0].sum(), fabric.capacity[crosses < 0].sum()))
 
 
 def _improved_cut(fabric: Fabric, matrix: NDArray[np.float64], side: NDArray[np.bool_]) -> float:

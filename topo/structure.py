@@ -10,7 +10,7 @@ from math import prod
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Clos", "Grid", "Structure"]
+__all__ = ["Clos", "Grid", "Lattice", "Structure"]
 
 
 @dataclass(frozen=True)
@@ -174,4 +174,96 @@ class Grid:
         return node.astype(np.int32), upper.astype(np.int32)
 
 
-Structure = Clos | Grid
+@dataclass(frozen=True)
+class Lattice:
+    """A grid whose axes close with a shift along other axes: node x + X*(y + Y*(z + ...)).
+
+    Going once round axis d adds ``shift[d]`` to the other coordinates. With no shift it is a torus.
+
+    Parameters
+    ----------
+    dims : tuple of int
+        Length of each axis, first axis fastest.
+    shift : tuple of tuple of int
+        One row per axis, with 0 on the diagonal. An axis along which others shift shifts none itself.
+
+    Examples
+    --------
+    >>> ring = Lattice((2, 4), ((0, 2), (0, 0)))
+    >>> ring.neighbour(0).tolist()
+    [1, 4, 3, 6, 5, 0, 7, 2]
+    """
+
+    dims: tuple[int, ...]
+    shift: tuple[tuple[int, ...], ...]
+
+    @property
+    def endpoints(self) -> int:
+        """Number of endpoints."""
+        return prod(self.dims)
+
+    def coordinates(self, node: NDArray[np.int64]) -> list[NDArray[np.int64]]:
+        """Coordinates of nodes, one array per axis.
+
+        Parameters
+        ----------
+        node : ndarray of int64, shape (n,)
+
+        Returns
+        -------
+        list of ndarray of int64, shape (n,)
+        """
+        return [node // prod(self.dims[:d]) % k for d, k in enumerate(self.dims)]
+
+    def number(self, coordinates: list[NDArray[np.int64]]) -> NDArray[np.int64]:
+        """Node at coordinates that may lie outside the axes: brought back by going round them.
+
+        Parameters
+        ----------
+        coordinates : list of ndarray of int64, shape (n,)
+
+        Returns
+        -------
+        ndarray of int64, shape (n,)
+        """
+        at = list(coordinates)
+        for d, k in enumerate(self.dims):  # first the axes that shift others
+            if any(self.shift[d]):
+                turns = at[d] // k
+                at = [x + turns * self.shift[d][e] for e, x in enumerate(at)]
+        node = np.zeros_like(at[0])
+        for d, k in enumerate(self.dims):
+            node = node + at[d] % k * prod(self.dims[:d])
+        return node
+
+    def neighbour(self, axis: int) -> NDArray[np.int64]:
+        """Next node of every node along an axis.
+
+        Parameters
+        ----------
+        axis : int
+
+        Returns
+        -------
+        ndarray of int64, shape (endpoints,)
+        """
+        at = self.coordinates(np.arange(self.endpoints, dtype=np.int64))
+        at[axis] = at[axis] + 1
+        return self.number(at)
+
+    def difference(self, source: NDArray[np.int64], target: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Node that lies from node 0 as each target from its source.
+
+        Parameters
+        ----------
+        source, target : ndarray of int64, shape (n,)
+
+        Returns
+        -------
+        ndarray of int64, shape (n,)
+        """
+        ends = zip(self.coordinates(source), self.coordinates(target), strict=True)
+        return self.number([there - here for here, there in ends])
+
+
+Structure = Clos | Grid | Lattice

@@ -33,7 +33,7 @@ def degrees(fabric):
 
 
 def test_registry():
-    expected = "circuit_switched fat_tree full_mesh grouped leaf_spine mesh single_switch torus"
+    expected = "circuit_switched fat_tree full_mesh grouped leaf_spine mesh single_switch torus twisted_torus"
     assert " ".join(sorted(GENERATORS)) == expected
     for name, make in GENERATORS.items():
         fabric = make()

@@ -1,6 +1,7 @@
 """Hops and bisection against plain searches and full enumeration."""
 
 import dataclasses
+import sys
 
 import networkx as nx
 import numpy as np
@@ -24,6 +25,7 @@ from topo_sim.topo import (
     torus,
 )
 from topo_sim.topo.distances import hop_sum, hops, latencies_from
+from topo_sim.topo.large_cuts import spectral_bound
 
 SMALL = [
     *(
@@ -105,11 +107,34 @@ def test_bisection_is_found_again_without_the_closed_form(fabric):
     assert found.high == pytest.approx(fabric.exact_bisection)
 
 
-def test_bisection_of_a_big_fabric_is_a_cut():
+def test_bisection_of_a_big_fabric_is_an_interval():
     fabric = dataclasses.replace(torus((64, 64), bandwidth=1.0), exact_bisection=None)
-    assert bisection(fabric) == Bisection(0.0, 128.0, "cut by rank; no lower bound computed")
+    found = bisection(fabric)
+    assert found.low == pytest.approx(128.0)
+    assert found.high == 128.0
+    assert found.method.startswith("all-to-all that fits <= bisection <= best cut found")
     tree = dataclasses.replace(fat_tree(24, bandwidth=1.0), exact_bisection=None)
-    assert bisection(tree).high == 24**3 / 8
+    assert 0 < bisection(tree).low <= bisection(tree).high == 24**3 / 8
+
+
+def test_bisection_of_a_big_random_graph(monkeypatch):
+    graph = nx.random_regular_graph(8, 2200, seed=1)
+    found = bisection(Fabric.from_graph(graph, bandwidth=1.0))
+    assert found.method.startswith("lambda_2 N/4 <= bisection")
+    low = np.sort(np.linalg.eigvalsh(nx.laplacian_matrix(graph).toarray().astype(float)))[1] * 2200 / 4
+    assert low * 0.999 <= found.low <= low * (1 + 1e-9)
+    monkeypatch.setitem(sys.modules, "pymetis", None)
+    without = bisection(Fabric.from_graph(graph, bandwidth=1.0))
+    assert "install pymetis for better" in without.method
+    assert found.low == without.low
+    assert found.low < found.high <= without.high
+
+
+def test_no_spectral_bound_where_directions_differ():
+    graph = nx.DiGraph(nx.cycle_graph(6))
+    graph.remove_edge(0, 1)
+    assert spectral_bound(Fabric.from_graph(graph)) == 0.0
+    assert spectral_bound(fat_tree(4)) == 0.0
 
 
 def test_bisection_of_one_endpoint_is_nothing():

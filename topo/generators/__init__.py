@@ -6,6 +6,7 @@ from topo_sim.topo.generators.common import GENERATORS
 from topo_sim.topo.generators.full_mesh import full_mesh
 from topo_sim.topo.generators.grid import mesh, torus
 from topo_sim.topo.generators.grouped import grouped
+from topo_sim.topo.generators.twisted import twisted_torus
 
 __all__ = [
     "GENERATORS",
@@ -17,4 +18,5 @@ __all__ = [
     "mesh",
     "single_switch",
     "torus",
+    "twisted_torus",
 ]

@@ -1,0 +1,254 @@
+"""Throughput: published values, certificates, methods against each other and a naive program."""
+
+import networkx as nx
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import naive_flow
+from topo_sim.base import DemandError, RoutingError, UnknownNameError, UsageError
+from topo_sim.topo import (
+    Fabric,
+    circuit_switched,
+    fat_tree,
+    full_mesh,
+    leaf_spine,
+    mesh,
+    single_switch,
+    torus,
+)
+from topo_sim.topo.demands import Demand, make_demand
+from topo_sim.topo.throughput import METHODS, max_concurrent_flow, throughput_bounds, worst_case_bound
+from topo_sim.topo.throughput.problem import dual_bound, make_problem
+
+
+def random_regular(switches, degree, hosts=0, seed=1):
+    """A random regular graph of endpoints, or of switches with endpoints on wide links."""
+    graph = nx.random_regular_graph(degree, switches, seed=seed)
+    graph.add_nodes_from((n, {"kind": "switch" if hosts else "gpu"}) for n in range(switches))
+    for n in range(switches * hosts):
+        graph.add_edge(f"gpu{n}", n // hosts, bandwidth=1e6)
+    return Fabric.from_graph(graph, bandwidth=1.0)
+
+
+def check(fabric, demand, flow, tolerance=1e-9):
+    """Certificate of what can be seen from outside: what fits, what is conserved, what bounds."""
+    made = make_demand(fabric, demand)
+    assert flow.utilisation.max() <= 1 + tolerance
+    assert flow.utilisation.max() >= 1 - tolerance
+    into = np.bincount(fabric.link_target, flow.load, len(fabric.kind))
+    out = np.bincount(fabric.link_source, flow.load, len(fabric.kind))
+    balance = np.zeros(len(fabric.kind))
+    balance[fabric.endpoints] = (made.received - made.sent) * flow.theta
+    scale = fabric.capacity.max() * 10
+    assert (into - out) / scale == pytest.approx(balance / scale, abs=1e-7)
+    assert flow.lower <= flow.upper
+    assert flow.theta <= flow.bounds.least * (1 + tolerance)
+
+
+# Regular tori: min over axes of 2 / mean distance, times (N - 1) / N.
+TORI = [
+    ((4, 4, 8), 0.9922),
+    ((4, 8, 8), 0.9961),
+    ((4, 8), 0.9688),
+    ((5, 5), 1.6),
+    ((4, 5), 1.5833),
+    ((3, 5, 7), 1.1556),
+    ((3, 3, 3), 2.8889),
+    ((16, 16, 16), 0.5 * 4095 / 4096),
+]
+
+
+@pytest.mark.parametrize(("dims", "theta"), TORI)
+def test_torus(dims, theta):
+    fabric = torus(dims, bandwidth=1.0)
+    n, mean = fabric.ranks, [k / 4 if k % 2 == 0 else (k * k - 1) / (4 * k) for k in dims]
+    flow = max_concurrent_flow(fabric)
+    assert flow.theta == pytest.approx(min(2 / m for m in mean) * (n - 1) / n, rel=1e-9)
+    assert flow.theta == pytest.approx(theta, abs=5e-5)
+    assert flow.method == "symmetry"
+    assert flow.gap < 1e-9
+    check(fabric, "all_to_all", flow)
+
+
+@pytest.mark.parametrize(
+    "fabric", [torus((3, 4)), torus((2, 4)), full_mesh(6), circuit_switched(11, 3)], ids=repr
+)
+def test_symmetry_agrees_with_the_program(fabric):
+    exact, by_symmetry = (max_concurrent_flow(fabric, method=name) for name in ("lp", "symmetry"))
+    assert by_symmetry.theta == pytest.approx(exact.theta, rel=1e-8)
+    for flow in (exact, by_symmetry):
+        assert flow.gap < 1e-7
+        check(fabric, "all_to_all", flow, 1e-8)
+
+
+@pytest.mark.parametrize("demand", ["all_to_all", "permutation", "longest_matching", "hot_spots", "stencil"])
+@pytest.mark.parametrize(
+    "fabric",
+    [
+        fat_tree(4, bandwidth=1.0),
+        fat_tree(4, oversubscription=2, bandwidth=[2.0, 1.0, 1.0]),
+        leaf_spine(3, 4, 2),
+    ],
+    ids=repr,
+)
+def test_clos_agrees_with_the_program(fabric, demand):
+    exact, by_cuts = (max_concurrent_flow(fabric, demand, name) for name in ("lp", "symmetry"))
+    assert by_cuts.theta == pytest.approx(exact.theta, rel=1e-8)
+    assert by_cuts.gap < 1e-12
+    for flow in (exact, by_cuts):
+        check(fabric, demand, flow, 1e-8)
+
+
+@pytest.mark.parametrize("method", [None, "lp", "fptas"])
+def test_fat_tree_carries_every_permutation(method):
+    fabric = fat_tree(4, bandwidth=1.0)
+    for seed in range(3):
+        flow = max_concurrent_flow(fabric, "permutation", method, seed=seed)
+        assert flow.theta == pytest.approx(1.0, rel=1e-9 if method != "fptas" else 0.01)
+        assert flow.upper == pytest.approx(1.0)
+        assert flow.bounds.worst_case == 1.0
+
+
+@pytest.mark.parametrize(("switches", "theta", "mean"), [(40, 4.1935, 1.9077), (80, 3.4811, 2.2981)])
+def test_random_regular_graphs(switches, theta, mean):
+    """Table values, degree 8, seed 1: theta = degree / mean distance."""
+    fabric = random_regular(switches, 8)
+    flow = max_concurrent_flow(fabric, method="fptas", gap=0.002)
+    assert flow.upper == pytest.approx(theta, abs=5e-4)
+    assert flow.bounds.volume == pytest.approx(8 / mean, rel=1e-4)
+    assert flow.bounds.tight == "volume"
+    assert theta * (1 - 0.0025) <= flow.theta <= theta * 1.0001
+    check(fabric, "all_to_all", flow)
+    behind = max_concurrent_flow(random_regular(switches, 8, hosts=1), method="fptas", gap=0.002)
+    assert behind.theta == pytest.approx(flow.theta, rel=1e-9)
+
+
+def test_worst_case_bound_of_large_fabrics():
+    """Rows of the published table; the random graphs are draws of ours, so to 3 digits at most."""
+    assert worst_case_bound(fat_tree(32, bandwidth=1.0)) == 1.0
+    for switches, degree, hosts, value in (
+        (1000, 24, 8, 0.9999),
+        (1142, 25, 7, 1.1903),
+        (1333, 26, 6, 1.4429),
+    ):
+        fabric = random_regular(switches, degree, hosts)
+        assert worst_case_bound(fabric) == pytest.approx(value, abs=2e-3)
+
+
+@pytest.mark.parametrize("fabric", [torus((4, 4)), torus(5), fat_tree(4), full_mesh(5)], ids=repr)
+def test_closed_worst_case_bounds_are_those_of_the_search(fabric):
+    shuffled = nx.MultiGraph()  # ranks in another order: no group to find
+    nodes = list(fabric.graph.nodes(data=True))
+    shuffled.add_nodes_from(nodes[1::2] + nodes[::2])
+    shuffled.add_edges_from(fabric.graph.edges(data=True))
+    searched = Fabric.from_graph(shuffled, endpoints_forward=fabric.endpoints_forward)
+    assert worst_case_bound(fabric) == pytest.approx(worst_case_bound(searched))
+
+
+@st.composite
+def cases(draw):
+    """A random connected fabric, with switches that endpoints hang on, and a few demands."""
+    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    n = draw(st.integers(3, 7))
+    graph = nx.DiGraph() if draw(st.booleans()) else nx.MultiGraph()
+    graph.add_nodes_from((i, {"kind": "switch" if rng.random() < 0.4 and i > 1 else "gpu"}) for i in range(n))
+    for i in range(n):  # a ring keeps all connected; unless endpoints may not forward
+        graph.add_edge(i, (i + 1) % n, bandwidth=float(rng.integers(1, 5)))
+        graph.add_edge((i + 1) % n, i, bandwidth=float(rng.integers(1, 5)))
+    for _ in range(draw(st.integers(0, 6))):
+        u, v = rng.integers(0, n, 2)
+        if u != v:
+            graph.add_edge(int(u), int(v), bandwidth=float(rng.integers(1, 5)))
+    fabric = Fabric.from_graph(graph, endpoints_forward=True)
+    ends = rng.integers(0, fabric.ranks, (2, draw(st.integers(1, 4))))
+    uniform = draw(st.sampled_from([0.0, 0.5]))
+    return fabric, Demand(
+        fabric.ranks, *ends, rng.integers(1, 4, ends.shape[1]).astype(float), uniform=uniform
+    )
+
+
+@settings(max_examples=40)
+@given(cases())
+def test_methods_agree_on_random_fabrics(case):
+    fabric, demand = case
+    if demand.total == 0:
+        return
+    expected = naive_flow.throughput(fabric, *demand.pairs())
+    exact = max_concurrent_flow(fabric, demand, "lp")
+    assert exact.theta == pytest.approx(expected, rel=1e-7)
+    assert exact.gap < 1e-7
+    check(fabric, demand, exact, 1e-8)
+    near = max_concurrent_flow(fabric, demand, "fptas", gap=0.02)
+    assert near.theta <= expected * (1 + 1e-9)
+    assert near.upper >= expected * (1 - 1e-9)
+    assert near.gap <= 0.02 + 1e-12
+    check(fabric, demand, near)
+
+
+def test_endpoints_with_two_switches_do_not_forward():
+    fabric = single_switch(5, planes=2, bandwidth=1.0)
+    for method in ("lp", "fptas", "symmetry"):
+        assert max_concurrent_flow(fabric, "permutation", method).theta == pytest.approx(2.0, rel=0.01)
+    graph = nx.Graph([("a", "s"), ("a", "t"), ("b", "s"), ("b", "t"), ("c", "s"), ("d", "t")])
+    nx.set_node_attributes(graph, {"s": "switch", "t": "switch"}, "kind")
+    split = Fabric.from_graph(graph, bandwidth=1.0)
+    with pytest.raises(RoutingError, match="no path"):  # from c only through a or b
+        max_concurrent_flow(split, "all_to_all", "fptas")
+    demand = Demand(4, [0, 0], [1, 2], [1.0, 1.0])
+    for method in ("lp", "fptas"):
+        assert max_concurrent_flow(split, demand, method).theta == pytest.approx(1.0, rel=0.01)
+
+
+def test_any_lengths_bound():
+    fabric = mesh((3, 3), bandwidth=1.0)
+    problem = make_problem(fabric, make_demand(fabric, "all_to_all"))
+    theta = max_concurrent_flow(fabric, method="lp").theta
+    rng = np.random.default_rng(0)
+    for _ in range(20):
+        assert dual_bound(problem, rng.random(len(problem.capacity))) >= theta * (1 - 1e-9)
+
+
+def test_bounds_name_the_tight_one():
+    ports = throughput_bounds(fat_tree(4), make_demand(fat_tree(4), "all_to_all"))
+    assert ports.tight == "cut: ports of one endpoint"
+    thin = leaf_spine(4, 4, 1, bandwidth=1.0)
+    assert (
+        throughput_bounds(thin, make_demand(thin, "all_to_all")).tight
+        == "cut: uplinks of a subtree of tier 1"
+    )
+    line = mesh(6, bandwidth=1.0)
+    found = throughput_bounds(line, make_demand(line, "all_to_all"))
+    assert found.tight == "cut: half cut across axis 0"
+    assert found.cut == pytest.approx(5 / 9)
+
+
+def test_choice_dictionary_and_progress():
+    assert sorted(METHODS) == ["fptas", "lp", "symmetry"]
+    calls = []
+    flow = max_concurrent_flow(
+        random_regular(20, 3), "permutation", "fptas", progress=lambda *c: calls.append(c)
+    )
+    assert calls
+    assert max_concurrent_flow(mesh((3, 3))).method == "lp"
+    assert max_concurrent_flow(mesh((6, 6))).method == "fptas"
+    assert {"theta_B_per_s", "gap", "tight_bound", "cut_bound_B_per_s"} <= set(flow.to_dict())
+
+
+@pytest.mark.parametrize(
+    ("fabric", "arguments", "error", "text"),
+    [
+        (torus(4), {"gap": 0}, UsageError, "gap: found 0, expected a number above 0 and up to 1"),
+        (torus(4), {"method": "lpp"}, UnknownNameError, "did you mean"),
+        (torus(1), {}, UsageError, "sends nothing"),
+        (mesh(4), {"method": "symmetry"}, UsageError, "alike from every endpoint"),
+        (torus(4), {"method": "symmetry", "demand": "permutation"}, UsageError, 'expected "all_to_all"'),
+        (torus((12, 12, 12)), {"method": "lp"}, DemandError, "expected at most 1,000,000"),
+        (torus((24, 24, 24)), {"method": "fptas"}, DemandError, "expected at most 8,192"),
+        (Fabric.from_graph(nx.Graph([(0, 1), (2, 3)])), {"method": "lp"}, RoutingError, "no path"),
+    ],
+)
+def test_refusals(fabric, arguments, error, text):
+    with pytest.raises(error, match=text.replace("(", r"\(")):
+        max_concurrent_flow(fabric, **arguments)

@@ -1,0 +1,168 @@
+"""Demands by name."""
+
+from collections.abc import Callable
+from math import isqrt
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from topo_sim.base import DemandError, Registry, UsageError
+from topo_sim.topo.demands.demand import Demand
+from topo_sim.topo.demands.reading import read_demand
+from topo_sim.topo.distances import hop_matrix
+from topo_sim.topo.fabric import GPU, Fabric
+
+__all__ = ["DEMANDS", "homes", "make_demand"]
+
+DEMANDS: Registry[Callable[[Fabric, int], Demand]] = Registry("demand")
+
+MATCH_UP_TO = 4096
+NOBODY: NDArray[np.int64] = np.zeros(0, dtype=np.int64)
+
+
+@DEMANDS.register("all_to_all")
+def all_to_all(fabric: Fabric, seed: int) -> Demand:
+    """Every endpoint sends 1 in all, evenly to every other."""
+    return Demand(fabric.ranks, NOBODY, NOBODY, uniform=1 / max(fabric.ranks - 1, 1), name="all_to_all")
+
+
+@DEMANDS.register("permutation")
+def permutation(fabric: Fabric, seed: int) -> Demand:
+    """Every endpoint sends 1 to one other, at random, and receives from one."""
+    order = np.random.default_rng(seed).permutation(fabric.ranks)
+    return Demand(fabric.ranks, order, np.roll(order, -1), name="permutation")
+
+
+@DEMANDS.register("longest_matching")
+def longest_matching(fabric: Fabric, seed: int) -> Demand:
+    """Every endpoint sends 1 to one other so that the sum of distances is largest: near the worst case."""
+    from scipy.optimize import linear_sum_assignment
+
+    home, count = homes(fabric)
+    sizes = np.bincount(home, minlength=count)
+    if count == 1 or np.any(sizes != sizes[0]):
+        home, count = np.arange(fabric.ranks), fabric.ranks
+    if count > MATCH_UP_TO:
+        raise UsageError(
+            f"longest_matching: {fabric.name} has {count:,} endpoints or edge switches to match, "
+            f"expected at most {MATCH_UP_TO:,}"
+        )
+    members = np.argsort(home, kind="stable").reshape(count, -1)
+    distance = hop_matrix(fabric, members[:, 0])[:, members[:, 0]]
+    if np.any(distance < 0):
+        raise UsageError(f"longest_matching: {fabric.name} has endpoints without a path between them")
+    rows, columns = linear_sum_assignment(distance, maximize=True)
+    return Demand(fabric.ranks, members[rows].ravel(), members[columns].ravel(), name="longest_matching")
+
+
+@DEMANDS.register("hot_spots")
+def hot_spots(fabric: Fabric, seed: int) -> Demand:
+    """Half of what every endpoint sends goes to one in sixteen (random, at least 2), half to all."""
+    hot = np.random.default_rng(seed).permutation(fabric.ranks)[: max(fabric.ranks // 16, 2)]
+    source, target = np.repeat(np.arange(fabric.ranks), len(hot)), np.tile(hot, fabric.ranks)
+    others = len(hot) - np.isin(np.arange(fabric.ranks), hot)
+    amount = 0.5 / np.maximum(np.repeat(others, len(hot)), 1)
+    return Demand(
+        fabric.ranks, source, target, amount, uniform=0.5 / max(fabric.ranks - 1, 1), name="hot_spots"
+    )
+
+
+@DEMANDS.register("stencil")
+def stencil(fabric: Fabric, seed: int) -> Demand:
+    """Every endpoint sends evenly to its neighbours on a closed, nearly square grid of ranks."""
+    n = fabric.ranks
+    width = next(w for w in range(isqrt(n), 0, -1) if n % w == 0)
+    rank = np.arange(n)
+    x, y = rank % width, rank // width
+    height = n // width
+    neighbours = [x + width * ((y + 1) % height), x + width * ((y - 1) % height)]
+    if width > 1:
+        neighbours += [(x + 1) % width + width * y, (x - 1) % width + width * y]
+    target, each = np.concatenate(neighbours), 1 / len(neighbours)
+    return Demand(n, np.tile(rank, len(neighbours)), target, each, name="stencil")
+
+
+def homes(fabric: Fabric) -> tuple[NDArray[np.int64], int]:
+    """Group the endpoints that hang on one switch alone, each other endpoint by itself.
+
+    Parameters
+    ----------
+    fabric : Fabric
+
+    Returns
+    -------
+    home : ndarray of int64, shape (ranks,)
+        Group of each rank, numbered in order of node.
+    count : int
+    """
+    node = attachment(fabric)
+    kept, home = np.unique(node, return_inverse=True)
+    return home.ravel().astype(np.int64), len(kept)
+
+
+def attachment(fabric: Fabric) -> NDArray[np.int64]:
+    """Node where each endpoint's traffic meets others': its switch, if it hangs on one alone, else itself.
+
+    Parameters
+    ----------
+    fabric : Fabric
+
+    Returns
+    -------
+    ndarray of int64, shape (ranks,)
+    """
+    count = len(fabric.kind)
+    near, far = np.full(count, count, dtype=np.int64), np.full(count, -1, dtype=np.int64)
+    ends = ((fabric.link_source, fabric.link_target), (fabric.link_target, fabric.link_source))
+    out, into = (np.bincount(mine, minlength=count) for mine, _ in ends)
+    for mine, other in ends:
+        np.minimum.at(near, mine, other)
+        np.maximum.at(far, mine, other)
+    node = fabric.endpoints.astype(np.int64)
+    lone = (near[node] == far[node]) & (out[node] > 0) & (into[node] > 0)
+    lone[lone] = fabric.kind[near[node[lone]]] != GPU
+    return np.where(lone, near[node], node)
+
+
+def make_demand(fabric: Fabric, demand: "Demand | str | Path", *, seed: int = 0) -> Demand:
+    """Make a demand for a fabric by name or from a file, or check one that was made.
+
+    Parameters
+    ----------
+    fabric : Fabric
+    demand : Demand, str or Path
+        A name in `DEMANDS`, or a file that `read_demand` reads (``.csv`` or ``.npy``).
+    seed : int
+        Of demands that draw.
+
+    Returns
+    -------
+    Demand
+
+    Raises
+    ------
+    DemandError
+        If a file is wrong, or the demand is for another number of ranks.
+    UnknownNameError
+        If there is no such name.
+
+    Examples
+    --------
+    >>> from topo_sim.topo import torus
+    >>> make_demand(torus(4), "stencil").sent.tolist()
+    [1.0, 1.0, 1.0, 1.0]
+    >>> make_demand(torus(8), "longest_matching").target.tolist()
+    [4, 5, 6, 7, 0, 1, 2, 3]
+    """
+    if isinstance(demand, Demand):
+        made = demand
+    elif isinstance(demand, Path) or demand.lower().endswith((".csv", ".npy")):
+        made = read_demand(demand, fabric.ranks)
+    else:
+        made = DEMANDS[demand](fabric, seed)
+    if made.ranks != fabric.ranks:
+        raise DemandError(
+            f"{made.name}: found a demand of {made.ranks} ranks, expected {fabric.ranks} as {fabric.name} has"
+        )
+    return made
