@@ -14,7 +14,7 @@ __all__ = ["completion_times"]
 
 # Path entries above which looking for symmetry, and repairing rates event by event, are worth it.
 WORTH_REDUCING = 4096
-WORTH_REPAIRING = 8192
+WORTH_REPAIRING = 4096
 
 
 def completion_times(
