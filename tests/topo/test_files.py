@@ -12,6 +12,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
+from topo_sim.base import FaultsError
 from topo_sim.topo import (
     GENERATORS,
     Fabric,
@@ -333,3 +334,9 @@ def test_examples_of_the_reference_load(tmp_path, block):
     path = tmp_path / "example.yaml"
     path.write_text(block if block.startswith("topo_sim") else f"topo_sim: 1\n{block}", encoding="utf-8")
     assert validate_file(path) == []
+
+
+@pytest.mark.parametrize("reference", [3, None, b"lite-torus", ["lite-torus"]])
+def test_a_reference_that_is_no_text(reference):
+    with pytest.raises(FaultsError, match="expected a path or a name as text"):
+        load_fabric(reference)

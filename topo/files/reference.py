@@ -105,7 +105,7 @@ def resolve(reference: Reference) -> tuple[Path, str, dict[str, Any]]:
     >>> resolve("lite-torus@rate=225 GB/s")[1:]
     ('lite-torus.yaml', {'rate': '225 GB/s'})
     """
-    text = os.fspath(reference)
+    text = os.fspath(reference) if isinstance(reference, (str, bytes, os.PathLike)) else reference
     if not isinstance(text, str):
         raise FaultsError([f"reference: found {show(text)}, expected a path or a name as text"])
     if isinstance(reference, os.PathLike) or _is_file(text):
