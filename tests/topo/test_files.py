@@ -340,3 +340,13 @@ def test_examples_of_the_reference_load(tmp_path, block):
 def test_a_reference_that_is_no_text(reference):
     with pytest.raises(FaultsError, match="expected a path or a name as text"):
         load_fabric(reference)
+
+
+def test_the_generators_faults_are_told_beside_an_unknown_key(tmp_path):
+    path = tmp_path / "a.yaml"
+    path.write_text("topo_sim: 1\nfabric: {generator: torus, dims: [4, -1], bandwith: 3 GB/s}\n")
+    with pytest.raises(FaultsError) as caught:
+        load_fabric(path)
+    assert len(caught.value.faults) == 2
+    assert "fabric.bandwith: unknown key" in str(caught.value)
+    assert "fabric.dims: found -1" in str(caught.value)

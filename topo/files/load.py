@@ -1,6 +1,7 @@
 """Load topology files: by path or shipped name, with parameters, checked to the last fault."""
 
 import dataclasses
+import inspect
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -94,6 +95,25 @@ def _generate(spec: GeneratedFabric, faults: Faults) -> Fabric:
     raise FaultsError(faults.text)
 
 
+def _generate_without_unknown_keys(spec: Any, faults: Faults) -> None:
+    """Add what the generator finds wrong, where nothing but unknown keys kept it from being called."""
+    name = spec.get("generator") if isinstance(spec, dict) else None
+    if not isinstance(name, str) or name not in GENERATORS:
+        return
+    known = inspect.signature(GENERATORS[name]).parameters
+    if any(place[:1] == ("fabric",) and (len(place) < 2 or place[1] in known) for place in faults.places):
+        return
+    try:
+        GENERATORS[name](**{key: value for key, value in spec.items() if key in known})
+    except FaultsError as error:
+        for fault in error.faults:
+            key, _, text = fault.partition(": ")
+            if key in spec:  # else it is about a key that may be the one misspelt
+                faults.add(("fabric", key), text)
+    except (TopoSimError, OverflowError, MemoryError):
+        return
+
+
 def _make_fabric(document: Document, path: Path, name: str, faults: Faults) -> Fabric:
     spec, routing = document.fabric, document.routing
     if isinstance(spec, GeneratedFabric):
@@ -143,7 +163,12 @@ def load_topology(path_or_name: Reference, /, **parameters: Any) -> Topology:
     faults = Faults(file)
     data = as_mapping(parse(read_text(path, faults), faults), faults)
     written = override(data, plain(settings), faults)
-    document = check_document(fill_in(written, faults), faults)
+    filled = fill_in(written, faults)
+    try:
+        document = check_document(filled, faults)
+    except FaultsError:
+        _generate_without_unknown_keys(filled.get("fabric"), faults)
+        raise FaultsError(faults.text) from None
     name = with_settings(document.name or path.stem, settings)
     fabric = _make_fabric(document, path, name, faults)
     written = {
