@@ -1,0 +1,95 @@
+"""The contract of a cost model, and the registry of them."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from topo_sim.base import Registry, UsageError, nearest
+from topo_sim.collectives.schedule import Schedule
+from topo_sim.topo import Fabric
+
+__all__ = ["COST_MODELS", "CostModel", "register"]
+
+
+@dataclass(frozen=True)
+class CostModel:
+    """A rule that says how long a schedule takes on a fabric.
+
+    Parameters
+    ----------
+    name : str
+        As users write it.
+    summary : str
+        One line: what it sees and what it leaves out.
+    evaluate : callable
+        ``evaluate(schedule, fabric, sizes, **settings)`` returns the seconds at each of the sizes
+        (float64[N], B); the size of the schedule itself is not looked at.
+    reference : str
+        Where it is described.
+    settings : mapping
+        Default value of every setting.
+    """
+
+    name: str
+    summary: str
+    evaluate: Callable[..., NDArray[np.float64]] = field(repr=False)
+    reference: str
+    settings: Mapping[str, Any] = field(default_factory=dict)
+
+    def times(
+        self, schedule: Schedule, fabric: Fabric, sizes: ArrayLike, **settings: Any
+    ) -> NDArray[np.float64]:
+        """Time a schedule at several sizes.
+
+        Parameters
+        ----------
+        schedule : Schedule
+        fabric : Fabric
+        sizes : array_like of float, shape (N,), B
+            As nccl-tests counts them.
+        **settings
+            Those of the model.
+
+        Returns
+        -------
+        ndarray of float64, shape (N,), s
+
+        Raises
+        ------
+        UsageError
+            If a size is negative or no finite number, or there is no such setting.
+        CollectiveError
+            If the model does not cover the schedule or the fabric.
+        """
+        wanted = np.atleast_1d(np.asarray(sizes, dtype=np.float64))
+        if not np.all(np.isfinite(wanted) & (wanted >= 0)):
+            raise UsageError("sizes: found a negative, infinite or NaN size, expected bytes of 0 or more")
+        for name in settings:
+            if name not in self.settings:
+                raise UsageError(
+                    f'unknown setting "{name}" of cost model {self.name}: {nearest(name, self.settings)}'
+                )
+        return self.evaluate(schedule, fabric, wanted, **{**self.settings, **settings})
+
+
+COST_MODELS: Registry[CostModel] = Registry("cost model")
+"""The cost models, by name."""
+
+
+def register(model: CostModel) -> CostModel:
+    """Enter a model into `COST_MODELS`; a name that is taken raises ``ValueError``.
+
+    Parameters
+    ----------
+    model : CostModel
+
+    Returns
+    -------
+    CostModel
+        The same.
+    """
+    COST_MODELS.add(model.name, model)
+    return model
