@@ -1,7 +1,6 @@
 """How ranks sit in a fabric: which share a machine, how fast they talk inside it and out of it."""
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -116,10 +115,8 @@ def _latency(fabric: Fabric, source: int, target: int) -> float:
     last = np.append(pair[1:] != pair[:-1], True)  # the quickest of parallel links
     kept = order[last]
     weight = np.maximum(fabric.latency[kept], 1e-15)
-    graph: Any = csr_array(
-        (weight, (fabric.link_source[kept], fabric.link_target[kept])), shape=(count, count)
-    )
-    return float(dijkstra(graph, indices=source)[target])
+    graph = csr_array((weight, (fabric.link_source[kept], fabric.link_target[kept])), shape=(count, count))
+    return float(dijkstra(graph, indices=np.array([source]))[0, target])
 
 
 def layout_of(fabric: Fabric, ranks: int | None = None, per_node: int | None = None) -> Layout:

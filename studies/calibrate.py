@@ -1,0 +1,401 @@
+"""Calibration: constants fitted to some logs, and how far off they are on others."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from topo_sim.base import FaultsError, UnknownNameError, UsageError, nearest
+from topo_sim.collectives.measured import SYSTEMS, Measurement, read_log, shipped_log
+from topo_sim.collectives.measured.fitting import LARGE, Series, fit_constants
+from topo_sim.collectives.models.calibrated import COLLECTIVES
+from topo_sim.collectives.models.constants import (
+    Constants,
+    describe,
+    network_of,
+    prior_constants,
+    shipped_constants,
+)
+from topo_sim.collectives.models.layout import layout_of
+from topo_sim.topo import Fabric
+from topo_sim.topo.files import Topology, load_fabric
+
+__all__ = ["Calibration", "Compared", "calibrate"]
+
+FACTOR = 1.5
+
+
+@dataclass(frozen=True)
+class Compared:
+    """Measured against simulated times of one collective on one system.
+
+    Parameters
+    ----------
+    series : Series
+    role : {"fit", "test"}
+        Whether the constants were fitted to it.
+    simulated : ndarray of float64, shape (N,), s
+    """
+
+    series: Series
+    role: str
+    simulated: NDArray[np.float64]
+
+    def errors(self, large: bool) -> NDArray[np.float64]:
+        """``|log(simulated / measured)|`` of small or large sizes, known outliers left out.
+
+        Parameters
+        ----------
+        large : bool
+            16 MiB and more, or less.
+
+        Returns
+        -------
+        ndarray of float64
+        """
+        s = self.series
+        keep = ((s.sizes >= LARGE) == large) & ~s.outlier
+        found: NDArray[np.float64] = np.abs(np.log(self.simulated[keep] / s.times[keep]))
+        return found
+
+
+def summary(errors: NDArray[np.float64]) -> dict[str, Any]:
+    """Say how large errors are.
+
+    Parameters
+    ----------
+    errors : ndarray of float64
+        ``|log(simulated / measured)|``.
+
+    Returns
+    -------
+    dict
+        Number of sizes, geometric-mean error (0.1 is 10 %), worst factor, and how many are off by more
+        than 1.5; None where there is no size.
+
+    Examples
+    --------
+    >>> found = summary(np.log([1.1, 1.1]))
+    >>> found["sizes"], round(found["geomean_error"], 3), round(found["worst_factor"], 3)
+    (2, 0.1, 1.1)
+    """
+    some = errors.size > 0
+    return {
+        "sizes": int(errors.size),
+        "geomean_error": float(np.expm1(errors.mean())) if some else None,
+        "worst_factor": float(np.exp(errors.max())) if some else None,
+        "beyond_1.5": int(np.count_nonzero(errors > np.log(FACTOR))),
+    }
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """What a calibration found.
+
+    Parameters
+    ----------
+    fabric : str
+    constants : Constants
+    fitted : tuple of str
+        Names of the constants that the logs could move.
+    compared : tuple of Compared
+    faults : tuple of str
+        Rows of the logs left out, one line each.
+    uncovered : dict from str to int
+        Rows of collectives that the model does not cover.
+    """
+
+    fabric: str
+    constants: Constants
+    fitted: tuple[str, ...]
+    compared: tuple[Compared, ...]
+    faults: tuple[str, ...]
+    uncovered: dict[str, int]
+
+    def overall(self, role: str, large: bool) -> dict[str, Any]:
+        """Error over all series of a role.
+
+        Parameters
+        ----------
+        role : {"fit", "test"}
+        large : bool
+
+        Returns
+        -------
+        dict
+            As `summary` gives it.
+        """
+        parts = [c.errors(large) for c in self.compared if c.role == role]
+        return summary(np.concatenate(parts) if parts else np.zeros(0))
+
+    def systems(self) -> list[dict[str, Any]]:
+        """Errors of every series, small sizes and large.
+
+        Returns
+        -------
+        list of dict
+        """
+        return [
+            {
+                "system": c.series.system,
+                "fabric": c.series.fabric,
+                "network": c.series.network if c.series.layout.nodes > 1 else None,
+                "collective": c.series.collective,
+                "ranks": c.series.layout.ranks,
+                "nodes": c.series.layout.nodes,
+                "role": c.role,
+                "outliers_left_out": int(c.series.outlier.sum()),
+                "below_16MiB": summary(c.errors(False)),
+                "from_16MiB": summary(c.errors(True)),
+            }
+            for c in self.compared
+        ]
+
+    def constant_rows(self) -> list[dict[str, Any]]:
+        """List the constants that matter here.
+
+        Returns
+        -------
+        list of dict
+        """
+        kinds = {c.series.network for c in self.compared if c.series.layout.nodes > 1}
+        return [
+            {
+                "constant": name,
+                "value": self.constants.values[name],
+                "prior": known.prior,
+                "unit": known.unit,
+                "fitted": name in self.fitted,
+                "about": known.about,
+            }
+            for name, known in describe().items()
+            if "." not in name or name.partition(".")[0] in kinds
+        ]
+
+    def rows(self) -> list[dict[str, Any]]:
+        """One flat row for every measured size.
+
+        Returns
+        -------
+        list of dict
+        """
+        return [
+            {
+                "system": c.series.system,
+                "fabric": c.series.fabric,
+                "collective": c.series.collective,
+                "ranks": c.series.layout.ranks,
+                "role": c.role,
+                "size_B": float(n),
+                "measured_s": float(t),
+                "simulated_s": float(m),
+                "simulated_over_measured": float(m / t),
+                "outlier": bool(o),
+            }
+            for c in self.compared
+            for n, t, m, o in zip(c.series.sizes, c.series.times, c.simulated, c.series.outlier, strict=True)
+        ]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Everything, with units in the keys.
+
+        Returns
+        -------
+        dict
+        """
+        return {
+            "fabric": self.fabric,
+            "constants_from": self.constants.origin,
+            "constants": self.constant_rows(),
+            "systems": self.systems(),
+            "overall": {
+                role: {"below_16MiB": self.overall(role, False), "from_16MiB": self.overall(role, True)}
+                for role in ("fit", "test")
+            },
+            "left_out": list(self.faults),
+            "rows_of_collectives_not_covered": self.uncovered,
+            "measurements": self.rows(),
+        }
+
+
+@dataclass
+class _Sorter:
+    """Puts the rows of logs on fabrics."""
+
+    home: Fabric
+    network: str | None
+    generation: str | None
+    faults: list[str]
+    uncovered: dict[str, int]
+
+    def series(self, reference: str) -> list[Series]:
+        """Read a log: ``[FABRIC=]FILE``, the name of a shipped system, or ``all``."""
+        place, mark, rest = reference.partition("=")
+        if mark and not Path(reference).exists():
+            return self._file(rest, load_fabric(place))
+        if not Path(reference).is_file():
+            names = list(SYSTEMS) if reference == "all" else [reference]
+            try:
+                logs = {name: shipped_log(name).rows for name in names}
+            except UnknownNameError:
+                hint = nearest(reference, [*SYSTEMS, "all"])
+                raise UsageError(
+                    f'log: found "{reference}", expected a file, FABRIC=FILE, or a shipped log: {hint}'
+                ) from None
+            return [s for name, rows in logs.items() for s in self._split(name, load_fabric(name), rows)]
+        return self._file(reference, None)
+
+    def _file(self, path: str, fabric: Fabric | None) -> list[Series]:
+        """Rows of a shipped system go to its fabric, all others to the one named or the study's."""
+        log = read_log(path)
+        self.faults += [f for f in log.faults if f not in self.faults]
+        known = {s.hardware: s.name for s in SYSTEMS.values()}
+        groups: dict[tuple[str, int], list[Measurement]] = {}
+        for row in log.rows:
+            groups.setdefault((row.system, row.ranks), []).append(row)
+        found: list[Series] = []
+        for (hardware, ranks), rows in groups.items():
+            name = known.get(hardware) if fabric is None else None
+            if name is not None and SYSTEMS[name].ranks == ranks:
+                found += self._split(name, load_fabric(name), rows)
+                continue
+            where = self.home if fabric is None else fabric
+            if ranks > where.ranks:
+                first = rows[0]
+                self.faults.append(
+                    f"{path}: line {first.line}: found {ranks} ranks ({len(rows)} rows), {where.name} has "
+                    f"{where.ranks} endpoints, expected no more; name another as FABRIC={Path(path).name}"
+                )
+                continue
+            found += self._split(hardware or Path(path).stem, where, rows)
+        return found
+
+    def _split(self, system: str, fabric: Fabric, rows: Sequence[Measurement]) -> list[Series]:
+        found = []
+        own = fabric.name == self.home.name
+        for collective in dict.fromkeys(row.collective for row in rows):
+            mine = sorted((r for r in rows if r.collective == collective), key=lambda r: (r.size, r.line))
+            if collective not in COLLECTIVES or mine[0].ranks < 2:
+                self.uncovered[collective] = self.uncovered.get(collective, 0) + len(mine)
+                continue
+            sizes = np.array([r.size for r in mine])
+            wild = SYSTEMS[system].outliers.get(collective, []) if system in SYSTEMS else []
+            found.append(
+                Series(
+                    system,
+                    fabric.name,
+                    network_of(fabric.name, self.network if own else None),
+                    layout_of(fabric, mine[0].ranks),
+                    collective,
+                    sizes,
+                    np.array([r.time for r in mine]),
+                    np.isin(sizes, wild),
+                    self.generation if own else None,
+                )
+            )
+        return found
+
+
+def _every_other(series: Sequence[Series], first: int) -> list[Series]:
+    found = []
+    for s in series:
+        kept = s.part(np.arange(len(s.sizes)) % 2 == first)
+        if len(kept.sizes):
+            found.append(kept)
+    return found
+
+
+def _same(a: Series, b: Series) -> bool:
+    return (a.system, a.collective) == (b.system, b.collective) and np.array_equal(a.times, b.times)
+
+
+def calibrate(
+    topology: Topology | Fabric,
+    fit: Sequence[str] = (),
+    test: Sequence[str] = (),
+    *,
+    network: str | None = None,
+    generation: str | None = None,
+    constants: Constants | None = None,
+) -> Calibration:
+    """Fit the constants of the calibrated model to some logs and hold them against others.
+
+    Parameters
+    ----------
+    topology : Topology or Fabric
+        What rows run on whose system is not a shipped one.
+    fit : sequence of str
+        Logs to fit: files, ``FABRIC=FILE``, names of shipped logs, or "all" of these. Without any, the
+        shipped constants are used, which are fitted to all shipped logs.
+    test : sequence of str
+        Logs to predict. Without any: where there are logs to fit, every other size of them is held out
+        of the fit and predicted; else the shipped log of that name.
+    network : str, optional
+        Kind of the topology's network. Default: by its name, else InfiniBand.
+    generation : str, optional
+        Of NVLink, for the topology. Default: by the rate of an endpoint.
+    constants : Constants, optional
+        Start with these in place of the shipped ones where nothing is fitted.
+
+    Returns
+    -------
+    Calibration
+
+    Raises
+    ------
+    UsageError, FaultsError
+        If a log does not exist or has no sound row, or there is nothing to compare.
+
+    Examples
+    --------
+    >>> from topo_sim.topo.files import load_fabric
+    >>> found = calibrate(load_fabric("p5-16"), fit=["p5", "dgx-a100-16"], test=["p5-16"])
+    >>> found.overall("test", large=True)["geomean_error"] < 0.1
+    True
+    """
+    home = topology if isinstance(topology, Fabric) else topology.fabric
+    network_of(home.name, network)
+    sorter = _Sorter(home, network, generation, [], {})
+    fitting = [s for reference in fit for s in sorter.series(reference)]
+    if test:
+        testing = [s for reference in test for s in sorter.series(reference)]
+        testing = [s for s in testing if not any(_same(s, f) for f in fitting)]
+    elif fit:
+        fitting, testing = _every_other(fitting, 0), _every_other(fitting, 1)
+    else:
+        if home.name not in SYSTEMS:
+            raise UsageError(
+                f"{home.name} has no shipped log, expected --test FILE with nccl-tests output of it "
+                f"(shipped logs: {', '.join(SYSTEMS)})"
+            )
+        testing = sorter.series(home.name)
+    if fit and not fitting:
+        raise FaultsError(
+            sorter.faults or ["--fit: found no row of all_reduce, all_gather or reduce_scatter"]
+        )
+    if not fitting and not testing:
+        raise FaultsError(
+            sorter.faults or ["--test: found no row of all_reduce, all_gather or reduce_scatter"]
+        )
+    chosen, names = fit_constants(fitting) if fit else (constants or shipped_constants(), ())
+    compared = [Compared(s, "fit", s.predicted(chosen)) for s in fitting]
+    compared += [Compared(s, "test", s.predicted(chosen)) for s in testing]
+    return Calibration(home.name, chosen, names, tuple(compared), tuple(sorter.faults), sorter.uncovered)
+
+
+def fitted_values(constants: Constants) -> Mapping[str, float]:
+    """Values that differ from the priors, to four digits, as ``fitted.yaml`` keeps them.
+
+    Parameters
+    ----------
+    constants : Constants
+
+    Returns
+    -------
+    mapping from str to float
+    """
+    prior = prior_constants().values
+    return {name: float(f"{v:.4g}") for name, v in constants.values.items() if v != prior[name]}
