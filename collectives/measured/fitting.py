@@ -17,6 +17,7 @@ LARGE = 16 * 2**20
 """Sizes from here on count as large, B."""
 
 _SLACK_LARGE, _SLACK_SMALL = 0.05, 0.15  # expected error of the logarithm
+_LONG = 20  # sizes from which a series counts in full
 _WEIGHT = 3.0  # of a whole series, in units of the error of one constant
 
 
@@ -124,7 +125,7 @@ def fit_constants(series: Sequence[Series]) -> tuple[Constants, tuple[str, ...]]
             slack = np.where(s.sizes >= LARGE, _SLACK_LARGE, _SLACK_SMALL)
             error = np.log(s.predicted(constants) / s.times) / slack
             robust = 2 * np.sign(error) * np.sqrt(np.sqrt(1 + (error / 2) ** 2) - 1) * np.sqrt(2)
-            found.append(robust * _WEIGHT / np.sqrt(len(s.sizes)))
+            found.append(robust * _WEIGHT / np.sqrt(max(len(s.sizes), _LONG)))
         return np.concatenate([*found, z])
 
     z = least_squares(misfit, np.zeros(len(names)), method="trf", xtol=1e-10, ftol=1e-10).x

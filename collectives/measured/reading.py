@@ -210,8 +210,8 @@ def _read_text(text: str, out: _Reader) -> None:
         if len(cells) < at + 3:
             out.fault(number, f"found {len(cells)} columns, expected at least {at + 3}")
             continue
-        values: dict[str, Any] = {"size": cells[0], "time": cells[at], "algbw": cells[at + 1], "busbw": cells[at + 2]}
-        values |= {"wrong": cells[at + 3] if len(cells) > at + 3 else None, "system": system}
+        values: dict[str, Any] = {"size": cells[0], "system": system}
+        values |= dict(zip(("time", "algbw", "busbw", "wrong"), cells[at : at + 4], strict=False))
         out.add(number, values, str(collective), _ranks_of(rows, str(collective), ranks))
 
 

@@ -80,18 +80,18 @@ def _across(
     growth, ports = c["growth"] * message, layout.node_rate / 1e6 * c["share"]
     local = wire if seats > 1 else np.inf
     waits = max((p - nodes) * hop + (nodes - 1) * message, (p - 1) * c["gap"] * message)
-    slower = (p - 1) * growth * c["ring_growth"] * _doublings(n / p, _KIB, _RING_SLOT)
+    slower = (p - 1) * growth * c["ring_growth"] * _doublings(n / p, 2 * _KIB, _RING_SLOT)
     found = {
         "ring": _together(
             c["launch"] + twice * (waits + slower),
             n * twice * (p - 1) / p / min(local * c["ring_share"], ports),
-            c["network_overlap"],
+            c["overlap"],
         )
     }
     if collective != "all_reduce":
         return found
     levels, copies = nodes.bit_length() - 1, 1 if nodes == 2 else 2
-    climb = levels * (message + growth * _doublings(n, _KIB, _TREE_SLOT))
+    climb = levels * (message + growth * _doublings(n, 2 * _KIB, _TREE_SLOT))
     rate = min(local * c["ring_share"] * c["tree_share"] / 2, ports * c["tree_port_share"] / copies)
     found["tree"] = c["launch"] + 2 * ((seats - 1) * hop + climb) + n / rate
     if layout.switched and seats > 1 and NVLS_EFFICIENCY[row] > 0:
