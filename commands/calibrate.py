@@ -3,7 +3,7 @@
 import click
 
 from topo_sim.base.errors import UsageError
-from topo_sim.commands.common import emit, examples, load_one, output_options, set_option
+from topo_sim.commands.common import emit, examples, load_one, output_options, seed_option, set_option
 
 __all__ = ["calibrate"]
 
@@ -24,7 +24,8 @@ __all__ = ["calibrate"]
 )  # fmt: skip
 @click.option(
     "--test", multiple=True, metavar="LOG",
-    help="Log to predict, likewise. Without: every other size of --fit, or the shipped log of FABRIC.",
+    help="Log to predict, likewise. Without: half of the sizes of --fit, drawn by the seed, or the shipped "
+    "log of FABRIC.",
 )  # fmt: skip
 @click.option(
     "--network",
@@ -43,6 +44,7 @@ __all__ = ["calibrate"]
     help="Where to draw, by suffix .png, .svg or .pdf. Repeatable.",
 )
 @set_option
+@seed_option
 @output_options
 def calibrate(
     file: str,
@@ -53,6 +55,7 @@ def calibrate(
     prior: bool,
     picture: tuple[str, ...],
     settings: tuple[str, ...],
+    seed: int,
     form: str,
     output: str | None,
 ) -> None:
@@ -80,6 +83,7 @@ def calibrate(
         network=network,
         generation=generation,
         constants=prior_constants() if prior else None,
+        seed=seed,
     )
     for fault in result.faults:
         click.echo(f"topo-sim: left out: {fault}", err=True)
@@ -91,6 +95,7 @@ def calibrate(
         "generation": generation,
         "prior": prior,
         "set": list(settings),
+        "seed": seed,
     }
     emit(
         form,

@@ -2,16 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from topo_sim.base import FaultsError, UnknownNameError, UsageError, nearest
-from topo_sim.collectives.measured import SYSTEMS, Measurement, read_log, shipped_log
+from topo_sim.base import FaultsError, UsageError
+from topo_sim.collectives.measured import SYSTEMS, shipped_log
 from topo_sim.collectives.measured.fitting import LARGE, Series, fit_constants
-from topo_sim.collectives.models.calibrated import COLLECTIVES
 from topo_sim.collectives.models.constants import (
     Constants,
     describe,
@@ -19,9 +17,9 @@ from topo_sim.collectives.models.constants import (
     prior_constants,
     shipped_constants,
 )
-from topo_sim.collectives.models.layout import layout_of
+from topo_sim.studies.logs import LogSorter
 from topo_sim.topo import Fabric
-from topo_sim.topo.files import Topology, load_fabric
+from topo_sim.topo.files import Topology
 
 __all__ = ["Calibration", "Compared", "calibrate"]
 
@@ -221,91 +219,18 @@ class Calibration:
         }
 
 
-@dataclass
-class _Sorter:
-    """Puts the rows of logs on fabrics."""
-
-    home: Fabric
-    network: str | None
-    generation: str | None
-    faults: list[str]
-    uncovered: dict[str, int]
-
-    def series(self, reference: str) -> list[Series]:
-        """Read a log: ``[FABRIC=]FILE``, the name of a shipped system, or ``all``."""
-        place, mark, rest = reference.partition("=")
-        if mark and not Path(reference).exists():
-            return self._file(rest, load_fabric(place))
-        if not Path(reference).is_file():
-            names = list(SYSTEMS) if reference == "all" else [reference]
-            try:
-                logs = {name: shipped_log(name).rows for name in names}
-            except UnknownNameError:
-                hint = nearest(reference, [*SYSTEMS, "all"])
-                raise UsageError(
-                    f'log: found "{reference}", expected a file, FABRIC=FILE, or a shipped log: {hint}'
-                ) from None
-            return [s for name, rows in logs.items() for s in self._split(name, load_fabric(name), rows)]
-        return self._file(reference, None)
-
-    def _file(self, path: str, fabric: Fabric | None) -> list[Series]:
-        """Rows of a shipped system go to its fabric, all others to the one named or the study's."""
-        log = read_log(path)
-        self.faults += [f for f in log.faults if f not in self.faults]
-        known = {s.hardware: s.name for s in SYSTEMS.values()}
-        groups: dict[tuple[str, int], list[Measurement]] = {}
-        for row in log.rows:
-            groups.setdefault((row.system, row.ranks), []).append(row)
-        found: list[Series] = []
-        for (hardware, ranks), rows in groups.items():
-            name = known.get(hardware) if fabric is None else None
-            if name is not None and SYSTEMS[name].ranks == ranks:
-                found += self._split(name, load_fabric(name), rows)
-                continue
-            where = self.home if fabric is None else fabric
-            if ranks > where.ranks:
-                first = rows[0]
-                self.faults.append(
-                    f"{path}: line {first.line}: found {ranks} ranks ({len(rows)} rows), {where.name} has "
-                    f"{where.ranks} endpoints, expected no more; name another as FABRIC={Path(path).name}"
-                )
-                continue
-            found += self._split(hardware or Path(path).stem, where, rows)
-        return found
-
-    def _split(self, system: str, fabric: Fabric, rows: Sequence[Measurement]) -> list[Series]:
-        found = []
-        own = fabric.name == self.home.name
-        for collective in dict.fromkeys(row.collective for row in rows):
-            mine = sorted((r for r in rows if r.collective == collective), key=lambda r: (r.size, r.line))
-            if collective not in COLLECTIVES or mine[0].ranks < 2:
-                self.uncovered[collective] = self.uncovered.get(collective, 0) + len(mine)
-                continue
-            sizes = np.array([r.size for r in mine])
-            wild = SYSTEMS[system].outliers.get(collective, []) if system in SYSTEMS else []
-            found.append(
-                Series(
-                    system,
-                    fabric.name,
-                    network_of(fabric.name, self.network if own else None),
-                    layout_of(fabric, mine[0].ranks),
-                    collective,
-                    sizes,
-                    np.array([r.time for r in mine]),
-                    np.isin(sizes, wild),
-                    self.generation if own else None,
-                )
-            )
-        return found
-
-
-def _every_other(series: Sequence[Series], first: int) -> list[Series]:
-    found = []
+def _halves(series: Sequence[Series], seed: int) -> tuple[list[Series], list[Series]]:
+    """Hold one of every two neighbouring sizes out, drawn by the seed."""
+    rng = np.random.default_rng(seed)
+    kept, held = [], []
     for s in series:
-        kept = s.part(np.arange(len(s.sizes)) % 2 == first)
-        if len(kept.sizes):
-            found.append(kept)
-    return found
+        order = np.argsort(s.sizes, kind="stable")
+        out = np.zeros(len(order), dtype=np.bool_)
+        picks = 2 * np.arange(len(order) // 2)
+        out[order[picks + rng.integers(0, 2, len(picks))]] = True
+        kept.append(s.part(~out))
+        held.append(s.part(out))
+    return kept, [s for s in held if len(s.sizes)]
 
 
 def _same(a: Series, b: Series) -> bool:
@@ -329,6 +254,7 @@ def calibrate(
     network: str | None = None,
     generation: str | None = None,
     constants: Constants | None = None,
+    seed: int = 0,
 ) -> Calibration:
     """Fit the constants of the calibrated model to some logs and hold them against others.
 
@@ -340,14 +266,16 @@ def calibrate(
         Logs to fit: files, ``FABRIC=FILE``, names of shipped logs, or "all" of these. Without any, the
         shipped constants are used, which are fitted to all shipped logs.
     test : sequence of str
-        Logs to predict. Without any: where there are logs to fit, every other size of them is held out
-        of the fit and predicted; else the shipped log of that name.
+        Logs to predict. Without any: where there are logs to fit, one of every two neighbouring sizes
+        is held out of the fit and predicted; else the shipped log of that name.
     network : str, optional
         Kind of the topology's network. Default: by its name, else InfiniBand.
     generation : str, optional
         Of NVLink, for the topology. Default: by the rate of an endpoint.
     constants : Constants, optional
         Start with these in place of the shipped ones where nothing is fitted.
+    seed : int
+        Draws the sizes that are held out.
 
     Returns
     -------
@@ -367,13 +295,13 @@ def calibrate(
     """
     home = topology if isinstance(topology, Fabric) else topology.fabric
     network_of(home.name, network)
-    sorter = _Sorter(home, network, generation, [], {})
+    sorter = LogSorter(home, network, generation)
     fitting = [s for reference in fit for s in sorter.series(reference)]
     if test:
         testing = [s for reference in test for s in sorter.series(reference)]
         testing = [s for s in testing if not any(_same(s, f) for f in fitting)]
     elif fit:
-        fitting, testing = _every_other(fitting, 0), _every_other(fitting, 1)
+        fitting, testing = _halves(fitting, seed)
     else:
         if home.name not in SYSTEMS:
             raise UsageError(

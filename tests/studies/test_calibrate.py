@@ -1,6 +1,7 @@
 """Calibration: planted constants come back, and systems that were never fitted are predicted."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -8,6 +9,7 @@ from click.testing import CliRunner
 
 from topo_sim.base import FaultsError, TopoSimError, UsageError
 from topo_sim.cli import main
+from topo_sim.collectives.collective import COLLECTIVES
 from topo_sim.collectives.measured import SYSTEMS
 from topo_sim.collectives.measured.fitting import Series, fit_constants
 from topo_sim.collectives.models.constants import prior_constants, shipped_constants
@@ -17,6 +19,7 @@ from topo_sim.studies import calibrate
 from topo_sim.studies.calibrate import fitted_values, summary
 from topo_sim.topo.files import load_fabric
 
+CARD = Path(__file__).resolve().parents[2] / "docs" / "models" / "calibration.md"
 FIT = ("p5", "dgx-a100-16", "polaris-8", "b200-8")
 TEST = ("dgx-h100", "p5-16", "polaris-32", "b200-16")
 
@@ -36,6 +39,29 @@ def test_systems_that_were_not_fitted_are_predicted(split):
     for row in split.systems():
         if row["system"] != "b200-16":  # 23 %: see docs/models/calibration.md
             assert row["from_16MiB"]["geomean_error"] <= 0.10, row
+
+
+def _near(cell, found):
+    """Whether a cell of the model card says what was found, but for what another SciPy may do."""
+    if not found["sizes"]:
+        return cell == "-"
+    percent, factor = (float(part.strip("%* ")) for part in cell.split(","))
+    return abs(percent - 100 * found["geomean_error"]) < 0.5 and abs(factor - found["worst_factor"]) < 0.03
+
+
+@pytest.mark.parametrize(("fit", "test"), [(FIT, TEST), (TEST, FIT)], ids=["as is", "exchanged"])
+def test_the_tables_of_the_model_card_are_those_of_the_program(fit, test):
+    found = calibrate(load_fabric("p5-16"), fit, test)
+    rows = [line.strip("| ").split(" | ") for line in CARD.read_text(encoding="utf-8").splitlines()]
+    rows = [row for row in rows if len(row) >= 4]
+    for row in found.systems():
+        if row["role"] == "test":
+            title = COLLECTIVES[row["collective"]].title
+            cells = row["below_16MiB"], row["from_16MiB"]
+            (mine,) = [r for r in rows if r[:2] == [row["system"], title]]
+            assert all(map(_near, mine[2:], cells)), mine
+    overall = [found.overall("test", large) for large in (False, True)]
+    assert any(r[0] == "**all held out**" and all(map(_near, r[-2:], overall)) for r in rows)
 
 
 @pytest.mark.parametrize("held", SYSTEMS)
@@ -59,7 +85,7 @@ def test_shipped_constants_are_those_of_the_shipped_logs():
     values = fitted_values(again)
     shipped = shipped_constants().values
     for name, value in values.items():
-        assert shipped[name] == pytest.approx(value, rel=0.02), name
+        assert shipped[name] == pytest.approx(value, rel=0.05), name
     assert all(shipped[n] == p for n, p in prior_constants().values.items() if n not in values)
 
 
@@ -99,8 +125,11 @@ def test_known_outliers_do_not_count():
     assert part.errors(False).size + part.errors(True).size == len(part.series.sizes) - 2
 
 
-def test_without_a_test_every_other_size_is_held_out():
-    found = calibrate(load_fabric("polaris-8"), ["polaris-8"])
+@pytest.mark.parametrize("seed", [0, 1])
+def test_without_a_test_half_of_the_sizes_are_held_out(seed):
+    found = calibrate(load_fabric("polaris-8"), ["polaris-8"], seed=seed)
+    again = calibrate(load_fabric("polaris-8"), ["polaris-8"], seed=seed)
+    assert again.to_dict() == found.to_dict()
     by = {(c.role, c.series.collective): set(c.series.sizes.tolist()) for c in found.compared}
     for collective in ("all_reduce", "all_gather"):
         assert not by["fit", collective] & by["test", collective]
