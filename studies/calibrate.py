@@ -289,7 +289,7 @@ def calibrate(
     Examples
     --------
     >>> from topo_sim.topo.files import load_fabric
-    >>> found = calibrate(load_fabric("p5-16"), fit=["p5", "dgx-a100-16"], test=["p5-16"])
+    >>> found = calibrate(load_fabric("polaris-32"), fit=["polaris-8"], test=["polaris-32"])
     >>> found.overall("test", large=True)["geomean_error"] < 0.1
     True
     """

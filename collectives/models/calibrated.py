@@ -30,6 +30,7 @@ _KIB = 1024.0
 _RING_SLOT = 512 * _KIB
 _TREE_SLOT = 8192 * _KIB
 _LOCAL_SLOT = 1024 * _KIB
+_HEADS = 8  # GPUs behind the switches that `nvls_fill` is for
 _USUAL_NEAR = 0.5  # us over NVSwitch, part of the constant `hop`
 
 Times = NDArray[np.float64]
@@ -65,7 +66,8 @@ def _inside(
     }
     if collective == "all_reduce" and layout.switched and NVLS_EFFICIENCY[row] > 0:
         rate = wire * c["nvls_share"] * NVLS_EFFICIENCY[row]
-        found["nvls"] = _together(c["launch"] + c["nvls_fill"], n * (1 + 1 / p) / rate, c["local_overlap"])
+        fill = c["launch"] + c["nvls_fill"] * p / _HEADS
+        found["nvls"] = _together(fill, n * (1 + 1 / p) / rate, c["local_overlap"])
     return found
 
 
@@ -88,15 +90,23 @@ def _across(
             c["overlap"],
         )
     }
-    if collective != "all_reduce":
-        return found
+    return found if collective != "all_reduce" else found | _trees(layout, row, n, c, wire)
+
+
+def _trees(layout: Layout, row: int, n: Times, c: Mapping[str, float], wire: float) -> dict[str, Times]:
+    """Time an all-reduce over several machines by trees, in us."""
+    nodes, seats = layout.nodes, layout.per_node
+    hop = c["hop"] + max(0.0, layout.near * 1e6 - _USUAL_NEAR)
+    message, ports = c["message"] + layout.far * 1e6, layout.node_rate / 1e6 * c["share"]
+    local = wire if seats > 1 else np.inf
     levels, copies = nodes.bit_length() - 1, 1 if nodes == 2 else 2
-    climb = levels * (message + growth * _doublings(n, 2 * _KIB, _TREE_SLOT))
+    climb = levels * message * (1 + c["growth"] * _doublings(n, 2 * _KIB, _TREE_SLOT))
     rate = min(local * c["ring_share"] * c["tree_share"] / 2, ports * c["tree_port_share"] / copies)
-    found["tree"] = c["launch"] + 2 * ((seats - 1) * hop + climb) + n / rate
+    found = {"tree": c["launch"] + 2 * ((seats - 1) * hop + climb) + n / rate}
     if layout.switched and seats > 1 and NVLS_EFFICIENCY[row] > 0:
         rate = min(wire * c["nvls_share"] * NVLS_EFFICIENCY[row] / (1 + 1 / seats), ports / copies)
-        found["nvls_tree"] = _together(c["launch"] + c["nvls_fill"] + 2 * climb, n / rate, c["local_overlap"])
+        fill = c["launch"] + c["nvls_fill"] * seats / _HEADS
+        found["nvls_tree"] = _together(fill + 2 * climb, n / rate, c["local_overlap"])
     return found
 
 
@@ -167,7 +177,7 @@ def predict(
     >>> machine, known = layout_of(load_fabric("dgx-h100")), prior_constants().of("infiniband")
     >>> times = predict(machine, "all_reduce", np.array([8, 2.0**30]), known)
     >>> [round(float(t) * 1e6) for t in times]
-    [15, 4075]
+    [15, 4046]
     """
     if layout.ranks == 1:
         return np.zeros(len(sizes))
