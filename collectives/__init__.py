@@ -4,6 +4,7 @@ from topo_sim.collectives.algorithms.registry import ALGORITHMS, Algorithm
 from topo_sim.collectives.bounds import LowerBound, lower_bound
 from topo_sim.collectives.collective import COLLECTIVES, Collective
 from topo_sim.collectives.cost import cost, cost_profile
+from topo_sim.collectives.optimum import Optimum, find_optimum, optimum
 from topo_sim.collectives.replay import replay
 from topo_sim.collectives.result import BusyLink, CollectiveCost, CostProfile
 from topo_sim.collectives.router import Router
@@ -20,13 +21,16 @@ __all__ = [
     "CollectiveCost",
     "CostProfile",
     "LowerBound",
+    "Optimum",
     "Router",
     "Schedule",
     "Step",
     "build_schedule",
     "cost",
     "cost_profile",
+    "find_optimum",
     "lower_bound",
+    "optimum",
     "replay",
     "runs",
 ]

@@ -106,8 +106,10 @@ class TestCuts:
             graph.add_edge((g, 0), ((g + 1) % 3, 0), bandwidth=1.0)
         found = bound("all_reduce", Fabric.from_graph(graph))
         assert found.reason == "links between groups joined faster inside"
-        # One whole vector has to leave each group over two links.
-        assert found.pace == pytest.approx(0.5)
+        # All-reduce among three takes 2 * (3 - 1) vectors sent, over the six links between the groups.
+        assert found.pace == pytest.approx(4 / 6)
+        # In an all-gather a group of 4 has to send its third over two links, but take in two thirds.
+        assert bound("all_gather", Fabric.from_graph(graph)).pace == pytest.approx(2 / 3 / 2)
 
     def test_switch_uplinks_without_structure(self):
         fabric = dataclasses.replace(leaf_spine(2, 4, 1, bandwidth=1.0), structure=None)
