@@ -142,7 +142,14 @@ class Solver:
         self.scratch = np.zeros((4, nodes + 1), dtype=np.int64)
         self.residual: NDArray[np.generic] = np.zeros(0, dtype=np.int64)
 
-    def run(self, amount: NDArray[np.generic], source: int, sink: int, limit: int) -> int:
+    def run(
+        self,
+        amount: NDArray[np.generic],
+        source: int,
+        sink: int,
+        limit: int,
+        back: NDArray[np.generic] | None = None,
+    ) -> int:
         """Largest flow, stopped at `limit`; `residual` holds what room is left.
 
         Parameters
@@ -151,6 +158,8 @@ class Solver:
             Python integers, or int64 where sums stay below 2**61.
         source, sink : int
         limit : int
+        back : ndarray of int, shape (arcs,), optional
+            Room of each arc's reverse: what flows along it already. Default: 0.
 
         Returns
         -------
@@ -159,6 +168,8 @@ class Solver:
         small = limit < MOST and (amount.dtype != object or sum(amount.tolist()) < MOST)
         self.residual = np.zeros(2 * len(amount), dtype=np.int64 if small else object)
         self.residual[::2] = amount
+        if back is not None:
+            self.residual[1::2] = back
         function = max_flow if small else getattr(max_flow, "py_func", max_flow)
         level, queue, at, path = self.scratch
         last = len(self.indptr) - 1

@@ -22,6 +22,7 @@ def merged_step(
     chunk: NDArray[np.int64],
     reduce: bool,
     repeat: int = 1,
+    shift: int = 0,
 ) -> Step:
     """One step; what goes from one rank to another is one transfer, of several chunks.
 
@@ -35,7 +36,9 @@ def merged_step(
     reduce : bool
         Whether targets combine.
     repeat : int
-        How often it runs, each time with the chunk after.
+        How often it runs.
+    shift : int
+        By how much every chunk advances each time.
 
     Returns
     -------
@@ -52,7 +55,7 @@ def merged_step(
         reduce,
         _lists(np.append(first, len(pair)).astype(np.int64), chunk[order].astype(np.int64)),
         repeat=repeat,
-        shift=1 if repeat > 1 else 0,
+        shift=shift,
     )
 
 
