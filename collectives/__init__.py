@@ -10,10 +10,13 @@ from topo_sim.collectives.result import BusyLink, CollectiveCost, CostProfile
 from topo_sim.collectives.router import Router
 from topo_sim.collectives.schedule import Schedule, build_schedule
 from topo_sim.collectives.step import ChunkLists, Step, runs
+from topo_sim.collectives.synthesis import SYNTHESIZED, SYNTHESIZERS, synthesize
 
 __all__ = [
     "ALGORITHMS",
     "COLLECTIVES",
+    "SYNTHESIZED",
+    "SYNTHESIZERS",
     "Algorithm",
     "BusyLink",
     "ChunkLists",
@@ -33,4 +36,5 @@ __all__ = [
     "optimum",
     "replay",
     "runs",
+    "synthesize",
 ]

@@ -1,7 +1,9 @@
 """Tables, plots and machine-readable output, made from result objects."""
 
 from topo_sim.report.formats import to_csv, to_json, write_text
+from topo_sim.report.optimum_tables import explanation_table, synthesis_table
 from topo_sim.report.plots import plot_comparison, save_figure
+from topo_sim.report.schedules import schedule_document
 from topo_sim.report.tables import (
     collective_table,
     comparison_tables,
@@ -15,11 +17,14 @@ from topo_sim.report.tables import (
 __all__ = [
     "collective_table",
     "comparison_tables",
+    "explanation_table",
     "info_table",
     "list_table",
     "plot_comparison",
     "save_figure",
+    "schedule_document",
     "sharing_table",
+    "synthesis_table",
     "throughput_table",
     "to_csv",
     "to_json",

@@ -18,7 +18,9 @@ from topo_malformed_cases import MALFORMED
 from topo_sim.cli import main
 
 ROOT = Path(__file__).resolve().parent.parent
-COMMANDS = ["compare", "info", "validate", "collective", "flow", "throughput", "list"]
+COMMANDS = [
+    *("compare", "info", "validate", "collective", "explain", "synthesize", "flow", "throughput", "list")
+]
 
 
 def run(*arguments):

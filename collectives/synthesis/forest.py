@@ -16,7 +16,7 @@ from topo_sim.collectives.synthesis.schedules import merged_step
 from topo_sim.collectives.synthesis.splitting import without_switches
 from topo_sim.topo import Fabric
 
-__all__ = ["Forest", "find_forest", "forest_steps"]
+__all__ = ["Forest", "alike_backwards", "find_forest", "forest_steps"]
 
 RANKS_UP_TO = 128
 TREES_UP_TO = 64
@@ -50,6 +50,11 @@ class Forest:
     def depth(self) -> int:
         """Hops from a root to the farthest leaf."""
         return int(max(tree.depth.max() for tree in self.packed))
+
+    def times(self, factor: int) -> "Forest":
+        """The same with each tree taken for `factor` of a smaller rate."""
+        packed = tuple(replace(tree, weight=tree.weight * factor) for tree in self.packed)
+        return replace(self, trees=self.trees * factor, packed=packed)
 
 
 def find_forest(fabric: Fabric, ranks: int, *, backwards: bool = False) -> Forest:
@@ -93,7 +98,9 @@ def find_forest(fabric: Fabric, ranks: int, *, backwards: bool = False) -> Fores
     (1, Fraction(9, 2))
     """
     if ranks > RANKS_UP_TO:
-        raise CollectiveError(f"{fabric.name}: found {ranks} ranks, expected at most {RANKS_UP_TO} to pack trees")
+        raise CollectiveError(
+            f"{fabric.name}: found {ranks} ranks, expected at most {RANKS_UP_TO} to pack trees"
+        )
     network = make_network(fabric, ranks)
     network = network.reversed if backwards else network
     rate = gather_rate(network).rate
@@ -107,6 +114,24 @@ def find_forest(fabric: Fabric, ranks: int, *, backwards: bool = False) -> Fores
     return Forest(
         ranks, trees, tuple(packed), ranks * trees / per_unit * network.unit, ranks * rate * network.unit
     )
+
+
+def alike_backwards(fabric: Fabric, ranks: int) -> bool:
+    """Whether every link has its like the other way, so that a forest serves both ways.
+
+    Parameters
+    ----------
+    fabric : Fabric
+    ranks : int
+
+    Returns
+    -------
+    bool
+    """
+    network = make_network(fabric, ranks)
+    ends = zip(network.source.tolist(), network.target.tolist(), strict=True)
+    amount = dict(zip(ends, network.amount.tolist(), strict=True))
+    return all(amount.get((v, u)) == c for (u, v), c in amount.items())
 
 
 def _in_trees(network: Network, per_unit: Fraction) -> Network:
@@ -178,9 +203,7 @@ def forest_steps(forest: Forest, segments: int, *, backwards: bool = False) -> l
         ends = (source[now], target[now])
         if backwards:
             ends, chunk = ends[::-1], chunk + repeat - 1
-        steps.append(
-            merged_step(p, 1 / (p * per), *ends, chunk, backwards, repeat, -1 if backwards else 1)
-        )
+        steps.append(merged_step(p, 1 / (p * per), *ends, chunk, backwards, repeat, -1 if backwards else 1))
         time += repeat
     return steps[::-1] if backwards else steps
 

@@ -50,9 +50,7 @@ class Plan:
         order = [np.arange(a, b) for a, b in zip(begin[::-1], self.end[::-1], strict=True)]
         which = np.concatenate(order) if order else np.zeros(0, dtype=np.int64)
         end = np.cumsum((self.end - begin)[::-1])
-        return Plan(
-            self.ranks, self.chunks, self.target[which], self.source[which], self.chunk[which], end
-        )
+        return Plan(self.ranks, self.chunks, self.target[which], self.source[which], self.chunk[which], end)
 
 
 def greedy_plan(
@@ -177,9 +175,7 @@ def _fewest(channels: Channels, origin: NDArray[np.int64], length: float) -> int
     return int(np.ceil((len(origin) - own) / np.maximum(into, 1)).max())
 
 
-def _time(
-    channels: Channels, which: NDArray[np.int64], end: NDArray[np.int64], chunk: float
-) -> float:
+def _time(channels: Channels, which: NDArray[np.int64], end: NDArray[np.int64], chunk: float) -> float:
     """Time of all rounds: of each, the longest latency and the fullest link."""
     total, begin = 0.0, 0
     counts = np.diff(channels.indptr)

@@ -56,7 +56,11 @@ def fill_rounds(
                         continue
                     best, key = -1, np.inf
                     for c in range(chunks):
-                        if held[u, c] == 1 and held[v, c] == 0 and (strict or pace[a] <= near[v, c] * (1 + 1e-9)):
+                        if (
+                            held[u, c] == 1
+                            and held[v, c] == 0
+                            and (strict or pace[a] <= near[v, c] * (1 + 1e-9))
+                        ):
                             rank = holders[c] + np.random.random()
                             if rank < key:
                                 best, key = c, rank

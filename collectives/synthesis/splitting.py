@@ -200,7 +200,9 @@ def _by_pairs(table: Table, switch: int, u: int, wanted: list[tuple[int, int]], 
     """Split single pairs off, each for as much as the cuts allow."""
     for t, most in wanted:
         if t != u:
-            amount = slack.allows(table, switch, u, t, min(int(table[u, switch]), int(table[switch, t]), most))
+            amount = slack.allows(
+                table, switch, u, t, min(int(table[u, switch]), int(table[switch, t]), most)
+            )
             table[u, t] += amount
             table[u, switch] -= amount
             table[switch, t] -= amount
@@ -219,7 +221,10 @@ class _Slack:
         n = self.nodes
         source, target = np.nonzero(table)
         every, first = np.arange(n), len(source)
-        ends = (np.concatenate([source, np.full(n, n), every]), np.concatenate([target, every, np.full(n, n + 1)]))
+        ends = (
+            np.concatenate([source, np.full(n, n), every]),
+            np.concatenate([target, every, np.full(n, n + 1)]),
+        )
         solver = Solver(n + 2, *ends)
         need = self.ranks * self.trees
         sure = need + most
