@@ -48,6 +48,7 @@ def explanation_table(result: Explanation) -> RenderableType:
     title = f"{COLLECTIVES[optimum.collective].title} on {result.fabric}: what holds it back"
     why = plain_table(title, ["", ""], left=2)
     why.show_header = False
+    why.columns[1].no_wrap = False
     why.add_row("ranks, routing", f"{optimum.ranks:,}, {first.routing}")
     why.add_row("optimal algbw", optimum_text(optimum))
     why.add_row("found by", optimum.method)

@@ -52,7 +52,7 @@ class Forest:
         return int(max(tree.depth.max() for tree in self.packed))
 
     def times(self, factor: int) -> "Forest":
-        """The same with each tree taken for `factor` of a smaller rate."""
+        """Take each tree for `factor` trees of a smaller rate."""
         packed = tuple(replace(tree, weight=tree.weight * factor) for tree in self.packed)
         return replace(self, trees=self.trees * factor, packed=packed)
 

@@ -47,7 +47,7 @@ def _greedy(
     seed: int,
     routing: str | None,
 ) -> Schedule:
-    """Rounds filled chunk by chunk, rarest first: few steps; `chunks` per rank."""
+    """Fill rounds chunk by chunk, rarest first: few steps; `chunks` per rank."""
     count = chunks or 1
     steps: list[Step] = []
     for backwards in _halves(collective):
@@ -69,7 +69,7 @@ def _trees(
     seed: int,
     routing: str | None,
 ) -> Schedule:
-    """Spanning trees packed at the rate of the optimum, pipelined: large sizes; `chunks` per tree."""
+    """Pack spanning trees at the rate of the optimum, pipelined: large sizes; `chunks` per tree."""
     ways = _halves(collective)
     forests = [(ways[0], find_forest(fabric, ranks, backwards=ways[0]))]
     for way in ways[1:]:
@@ -160,10 +160,11 @@ def synthesize(
             f'cannot synthesize "{collective}", expected one of {", ".join(SYNTHESIZED)}; '
             "topo-sim collective costs the algorithms of others"
         )
-    p = fabric.ranks if ranks is None else ranks
+    p: object = fabric.ranks if ranks is None else ranks
     if isinstance(p, bool) or not isinstance(p, Integral) or not 1 <= int(p) <= fabric.ranks:
         raise CollectiveError(f"ranks: found {p!r}, expected an integer from 1 to {fabric.ranks}")
-    for name, value, least in (("chunks", chunks, 1), ("seed", seed, 0)):
+    numbers: tuple[tuple[str, object, int], ...] = (("chunks", chunks, 1), ("seed", seed, 0))
+    for name, value, least in numbers:
         known = isinstance(value, Integral) and not isinstance(value, bool) and int(value) >= least
         if not known and not (value is None and name == "chunks"):
             raise CollectiveError(f"{name}: found {value!r}, expected an integer of at least {least}")

@@ -165,7 +165,7 @@ def _search(
 
 
 def _fewest(channels: Channels, origin: NDArray[np.int64], length: float) -> int:
-    """Rounds that no plan can do without: what a rank must receive over what its links let in."""
+    """Count the rounds that no plan can do without: what a rank receives over what its links let in."""
     if channels.links.max() + 1 < len(channels.source) and not origin.any():
         room = (channels.capacity * length * (1 + 1e-9)).astype(np.int64).sum()
         return -(-(channels.ranks - 1) * len(origin) // max(int(room), 1))

@@ -38,7 +38,8 @@ def without_switches(network: Network, trees: int) -> Network:
     -----
     Switches nearest to the ranks come first. Of each, the whole is first spread evenly over the pairs that
     it lies on a shortest way between, so that routing along shortest ways loads links as planned, then over
-    those that have no wider way, then over others too, and kept if the trees still fit (one maximum flow per rank). Else rows of it are tried, and of rows that do not fit single pairs, each for as much as the
+    those that have no wider way, then over others too, and kept if the trees still fit (one maximum flow
+    per rank). Else rows of it are tried, and of rows that do not fit single pairs, each for as much as the
     cuts allow: those that hold both ends and not the switch, or the switch and no end, lose by it.
 
     References
@@ -121,13 +122,13 @@ def _split_off(
         if _try(table, switch, before, after, share, network, trees):
             return
     slack = _Slack(network.ranks, len(table), trees)
-    for i, u in enumerate(before):
+    for i, u in enumerate(before.tolist()):
         row = np.zeros_like(share)
         row[i] = share[i]
         if not _try(table, switch, before, after, row, network, trees):
-            _by_pairs(table, switch, u, [(t, int(share[i, j])) for j, t in enumerate(after)], slack)
-    for u in before:
-        _by_pairs(table, switch, u, [(t, int(table[switch, t])) for t in after], slack)
+            _by_pairs(table, switch, u, [(t, int(share[i, j])) for j, t in enumerate(after.tolist())], slack)
+    for u in before.tolist():
+        _by_pairs(table, switch, u, [(t, int(table[switch, t])) for t in after.tolist()], slack)
 
 
 def _spread(into: Table, out: Table, allowed: list[NDArray[np.bool_]]) -> Table:
