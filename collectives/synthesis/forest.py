@@ -161,18 +161,18 @@ def _whole_trees(network: Network, rate: Fraction) -> tuple[int, Fraction]:
     return best[1], best[2]
 
 
-def _least_scale(network: Network, trees: int, low: Fraction) -> Fraction:
+def _least_scale(network: Network, trees: int, ideal: Fraction) -> Fraction:
     """Least number of trees per unit at which so many per rank fit, in whole trees, to 0.5 %."""
-    high = low
-    while not gather_feasible(_in_trees(network, high), trees):
+    low = high = Fraction(1)  # times the ideal
+    while not gather_feasible(_in_trees(network, ideal * high), trees):
         low, high = high, high * 2
-    for _ in range(8):
-        middle = ((low + high) / 2).limit_denominator(10**12)
-        if gather_feasible(_in_trees(network, middle), trees):
+    while high - low > high / 200:
+        middle = (low + high) / 2
+        if gather_feasible(_in_trees(network, ideal * middle), trees):
             high = middle
         else:
             low = middle
-    return high
+    return ideal * high
 
 
 def forest_steps(forest: Forest, segments: int, *, backwards: bool = False) -> list[Step]:

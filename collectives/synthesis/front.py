@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from numbers import Integral
 
 import numpy as np
 
@@ -24,6 +23,7 @@ GREEDY_CHUNKS = (1, 2, 4, 8)
 ENOUGH = 0.98
 MOST_STATES = 2**31
 MOST_SEGMENTS = 512
+MOST_CHUNKS = 65_536
 GREEDY_UP_TO = 70_000
 
 Maker = Callable[[str, Fabric, int, float, int | None, int, str | None], Schedule]
@@ -160,15 +160,10 @@ def synthesize(
             f'cannot synthesize "{collective}", expected one of {", ".join(SYNTHESIZED)}; '
             "topo-sim collective costs the algorithms of others"
         )
-    p: object = fabric.ranks if ranks is None else ranks
-    if isinstance(p, bool) or not isinstance(p, Integral) or not 1 <= int(p) <= fabric.ranks:
-        raise CollectiveError(f"ranks: found {p!r}, expected an integer from 1 to {fabric.ranks}")
-    numbers: tuple[tuple[str, object, int], ...] = (("chunks", chunks, 1), ("seed", seed, 0))
-    for name, value, least in numbers:
-        known = isinstance(value, Integral) and not isinstance(value, bool) and int(value) >= least
-        if not known and not (value is None and name == "chunks"):
-            raise CollectiveError(f"{name}: found {value!r}, expected an integer of at least {least}")
-    p, size = int(p), build_schedule(collective, "ring", 1, size).size  # checks the size
+    p = _whole("ranks", fabric.ranks if ranks is None else ranks, 1, fabric.ranks)
+    chunks = None if chunks is None else _whole("chunks", chunks, 1, MOST_CHUNKS)
+    seed = _whole("seed", seed, 0, 2**63 - 1)
+    size = build_schedule(collective, "ring", 1, size).size  # checks it
     if method is not None:
         make = SYNTHESIZERS[method]
         return _alone(collective, method, size) if p == 1 else make(
@@ -180,8 +175,8 @@ def synthesize(
         return _greedy(collective, fabric, p, size, chunks, seed, routing)
     router, bound = Router(fabric, routing, seed), lower_bound(collective, fabric, p)
     best: tuple[float, Schedule] | None = None
-    for make in _makes(collective, fabric, p, size, seed, routing):
-        schedule = make()
+    for attempt in _makes(collective, fabric, p, size, seed, routing):
+        schedule = attempt()
         time = cost_profile(schedule, fabric, router=router, bound=bound).time(size)
         best = (time, schedule) if best is None or time < best[0] else best
         if bound.time(size) >= ENOUGH * best[0]:
@@ -189,6 +184,13 @@ def synthesize(
     if best is None:
         raise CollectiveError(f"{fabric.name}: nothing to try, expected a synthesizer for {p} ranks")
     return best[1]
+
+
+def _whole(name: str, value: object, least: int, most: int) -> int:
+    """Check a whole number."""
+    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or not least <= value <= most:
+        raise CollectiveError(f"{name}: found {value!r}, expected an integer from {least} to {most}")
+    return int(value)
 
 
 def _alone(collective: str, method: str, size: float) -> Schedule:

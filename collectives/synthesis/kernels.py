@@ -42,7 +42,7 @@ def fill_rounds(
         for i in range(channels - 1, 0, -1):
             j = np.random.randint(0, i + 1)  # noqa: NPY002
             order[i], order[j] = order[j], order[i]
-        for strict in range(2 if loose else 1):
+        for again in range(2 if loose else 1):
             waiting = channels
             while waiting > 0:
                 left = 0
@@ -59,7 +59,7 @@ def fill_rounds(
                         if (
                             held[u, c] == 1
                             and held[v, c] == 0
-                            and (strict or pace[a] <= near[v, c] * (1 + 1e-9))
+                            and (again == 1 or pace[a] <= near[v, c] * (1 + 1e-9))
                         ):
                             rank = holders[c] + np.random.random()  # noqa: NPY002
                             if rank < key:
