@@ -285,7 +285,8 @@ class TestChoice:
             best = cost(synthesize("all_gather", fabric, size=size), fabric).time
             for method in ("greedy", "trees"):
                 one = cost(synthesize("all_gather", fabric, size=size, method=method), fabric).time
-                assert best <= one * (1 + 1e-12) or best <= 1.02 * lower_bound("all_gather", fabric).time(size)
+                enough = lower_bound("all_gather", fabric).time(size) / 0.98
+                assert best <= max(one * (1 + 1e-12), enough)
 
     def test_fewer_ranks(self):
         for method in ("greedy", "trees"):
