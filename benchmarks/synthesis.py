@@ -22,7 +22,7 @@ SIZE = 2.0**30
 
 
 def servers(count, gpus=8):
-    """Servers of 8 A100s: 300 GB/s each to the NVSwitch, 25 GB/s each through a port to one switch over all."""
+    """Servers of 8 A100s, each 300 GB/s to the NVSwitch and 25 GB/s through a port to one switch over all."""
     graph = nx.Graph()
     for i in range(count):
         graph.add_nodes_from((f"gpu{i}.{j}" for j in range(gpus)), kind="gpu")

@@ -343,7 +343,8 @@ def test_synthesize_writes_the_schedule_and_prints_the_rest(tmp_path):
 
 
 def test_explain_formats():
-    rows = list(csv.DictReader(io.StringIO(run("explain", "dgx-h100", "all_gather", "--format", "csv").stdout)))
+    text = run("explain", "dgx-h100", "all_gather", "--format", "csv").stdout
+    rows = list(csv.DictReader(io.StringIO(text)))
     assert [row["size_B"] for row in rows] == ["1048576.0", "1073741824.0"]
     assert {row["optimum_exact"] for row in rows} == {"True"}
     document = json.loads(run("explain", "dgx-h100", "all_gather", "--format", "json").stdout)

@@ -51,6 +51,13 @@ class Forest:
         """Hops from a root to the farthest leaf."""
         return int(max(tree.depth.max() for tree in self.packed))
 
+    @property
+    def arcs(self) -> NDArray[np.int64]:
+        """Parent and child of every hop of every tree, shape (hops, 2)."""
+        child = [np.flatnonzero(tree.parent >= 0) for tree in self.packed]
+        parent = [tree.parent[below] for tree, below in zip(self.packed, child, strict=True)]
+        return np.stack([np.concatenate(parent), np.concatenate(child)], axis=1)
+
     def times(self, factor: int) -> "Forest":
         """Take each tree for `factor` trees of a smaller rate."""
         packed = tuple(replace(tree, weight=tree.weight * factor) for tree in self.packed)

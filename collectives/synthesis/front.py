@@ -14,7 +14,7 @@ from topo_sim.collectives.step import Step
 from topo_sim.collectives.synthesis.forest import RANKS_UP_TO, alike_backwards, find_forest, forest_steps
 from topo_sim.collectives.synthesis.greedy import greedy_plan
 from topo_sim.collectives.synthesis.schedules import plan_steps, to_schedule
-from topo_sim.topo import Fabric
+from topo_sim.topo import Fabric, route
 
 __all__ = ["SYNTHESIZED", "SYNTHESIZERS", "synthesize"]
 
@@ -79,8 +79,11 @@ def _trees(
     forests = [(way, forest.times(trees // forest.trees)) for way, forest in forests]
     deepest = max(forest.depth for _, forest in forests)
     most = max(1, min(MOST_SEGMENTS, MOST_STATES // (ranks * trees * ranks * ranks)))
-    latency = 2 * float(fabric.latency.max(initial=0.0))
-    ideal = np.sqrt(deepest * size / float(forests[0][1].algbw) / latency) if latency else most
+    hops = [forest.arcs[:, ::-1] if way else forest.arcs for way, forest in forests]
+    arcs = np.unique(np.concatenate(hops), axis=0)
+    latency = route(fabric, arcs[:, 0], arcs[:, 1], routing, seed=seed).sum(fabric.latency).max()
+    # Least of (chunks + depth - 1) (latency + bytes / chunks / algbw).
+    ideal = np.sqrt((deepest - 1) * size / float(forests[0][1].algbw) / latency) if latency else most
     count = chunks or int(np.clip(ideal, 1, most))
     steps = [step for way, forest in forests for step in forest_steps(forest, count, backwards=way)]
     options = {"chunks": count, "trees": trees, "depth": deepest}
