@@ -12,7 +12,7 @@ from topo_sim.topo.throughput.symmetry import Cayley, cayley
 
 __all__ = ["Channels", "make_channels", "make_symmetric"]
 
-MOST_CHANNELS = 40_000
+MOST_CHANNELS = 70_000
 
 
 @dataclass(frozen=True, eq=False)
@@ -112,7 +112,7 @@ def make_channels(fabric: Fabric, ranks: int, routing: str | None = None, seed: 
     Raises
     ------
     CollectiveError
-        If there are more than 40,000.
+        If there are more than 70,000.
     RoutingError
         If a pair is not connected.
 

@@ -12,8 +12,9 @@ from topo_sim.topo import Fabric
 
 __all__ = ["Plan", "greedy_plan"]
 
-MOST_WORK = 2_000_000_000
+MOST_WORK = 16_000_000_000
 TRIES_WORK = 200_000_000
+MOST_TRIES = 64
 PACES = 6
 
 
@@ -113,13 +114,13 @@ def greedy_plan(
     if not len(channels.source):
         raise CollectiveError(f"{fabric.name}: no rank is joined to another, expected a connected fabric")
     work = len(channels.source) * len(origin) * max(ranks * chunks // 8, 1)
-    if work > MOST_WORK * 8:
+    if work > MOST_WORK:
         raise CollectiveError(
             f"{fabric.name}: {ranks} ranks of {chunks} chunks over {len(channels.source):,} channels are too "
             "much to synthesize, expected fewer ranks or chunks"
         )
     channels = channels.reversed if backwards else channels
-    tries = int(np.clip(TRIES_WORK // max(work, 1), 1, 64))
+    tries = int(np.clip(TRIES_WORK // max(work, 1), 1, MOST_TRIES))
     best = _search(channels, origin, size / (ranks * chunks), seed, tries)
     if best is None:
         raise CollectiveError(f"{fabric.name}: found ranks that no channel leads to, expected all connected")
@@ -145,7 +146,7 @@ def _search(
         lengths = lengths[np.linspace(0, len(lengths) - 1, PACES).round().astype(int)]
     total = (channels.ranks - 1) * len(origin)
     best, least = None, np.inf
-    for attempt in range(max(tries, 2 * len(lengths))):
+    for attempt in range(max(tries, len(lengths))):
         length = lengths[len(lengths) - 1 - attempt % len(lengths)]
         loose = attempt // len(lengths) % 2 == 1
         which, sent, end = (np.zeros(n, dtype=np.int64) for n in (total, total, 4 * total + 1))
