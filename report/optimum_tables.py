@@ -62,6 +62,11 @@ def explanation_table(result: Explanation) -> RenderableType:
     if not result.cuts:
         why.add_row("tightest known", result.bound.reason)
     why.add_row("latency bound", format_quantity(result.bound.latency, "time"))
+    return Group(why, *_reached(result))
+
+
+def _reached(result: Explanation) -> list[RenderableType]:
+    """Tabulate the best algorithms, and the busiest links of the last."""
     best = plain_table(
         "Best algorithm",
         ["size", "algorithm", "time", "algbw", "of optimum", "of bound", "held back by"],
@@ -87,7 +92,7 @@ def explanation_table(result: Explanation) -> RenderableType:
         busy.add_row(link.name, format_quantity(link.busy, "time"), f"{link.share:.1%}")
     more = last.busiest_count - len(last.bottleneck)
     note = f"  {more:,} more links as busy" if more > 0 else "  links that work the longest; no more as busy"
-    return Group(why, best, busy, Text(note, style="dim"))
+    return [best, busy, Text(note, style="dim")]
 
 
 def synthesis_table(result: Synthesis) -> RenderableType:

@@ -8,6 +8,30 @@ __all__ = ["fill_rounds"]
 
 
 @kernel
+def _fits(a, indptr, links, share, used, budget):
+    """Whether the links of a channel have room for one more chunk in this round."""
+    for e in range(indptr[a], indptr[a + 1]):
+        if used[links[e]] + share[e] > budget[links[e]] * (1 + 1e-9):
+            return False
+    return True
+
+
+@kernel
+def _rarest(u, v, pace, held, near, holders):
+    """Chunk that the fewest ranks hold, of those that u can send and v lacks, ties at random; -1 for none.
+
+    What v can get at less than `pace` is left out; an infinite `pace` leaves out nothing.
+    """
+    best, key = -1, np.inf
+    for c in range(len(holders)):
+        if held[u, c] == 1 and held[v, c] == 0 and (pace == np.inf or pace <= near[v, c] * (1 + 1e-9)):
+            rank = holders[c] + np.random.random()  # noqa: NPY002
+            if rank < key:
+                best, key = c, rank
+    return best
+
+
+@kernel
 def fill_rounds(
     source, target, pace, indptr, links, share, budget, origin, between, loose, seed, out_channel, out_chunk,
     out_end,
@@ -49,21 +73,9 @@ def fill_rounds(
                 for i in range(waiting):
                     a = order[i]
                     u, v = source[a], target[a]
-                    fits = True
-                    for e in range(indptr[a], indptr[a + 1]):
-                        fits = fits and used[links[e]] + share[e] <= budget[links[e]] * (1 + 1e-9)
-                    if not fits:
+                    if not _fits(a, indptr, links, share, used, budget):
                         continue
-                    best, key = -1, np.inf
-                    for c in range(chunks):
-                        if (
-                            held[u, c] == 1
-                            and held[v, c] == 0
-                            and (again == 1 or pace[a] <= near[v, c] * (1 + 1e-9))
-                        ):
-                            rank = holders[c] + np.random.random()  # noqa: NPY002
-                            if rank < key:
-                                best, key = c, rank
+                    best = _rarest(u, v, np.inf if again else pace[a], held, near, holders)
                     if best < 0:
                         continue
                     for e in range(indptr[a], indptr[a + 1]):
