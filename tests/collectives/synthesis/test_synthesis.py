@@ -22,6 +22,7 @@ from topo_sim.topo import (
     circuit_switched,
     fat_tree,
     full_mesh,
+    grouped,
     leaf_spine,
     load_fabric,
     mesh,
@@ -189,6 +190,24 @@ class TestForest:
         schedule = synthesize("all_gather", fabric, size=GIB, method="trees", chunks=64)
         replay(schedule)
         assert cost(schedule, fabric).fraction > 0.9
+
+    def test_equal_hops_of_unequal_width(self):
+        """Without ports of their own, GPUs reach each other in as many hops over the slow switch."""
+        fabric = grouped(
+            2,
+            8,
+            inside={"generator": "single_switch", "bandwidth": 300e9},
+            between={"generator": "single_switch", "bandwidth": 25e9},
+        )
+        for method in ("greedy", "trees"):
+            schedule = synthesize(
+                "all_gather", fabric, size=GIB, method=method, chunks=32, routing="widest_split"
+            )
+            replay(schedule)
+            result = cost(schedule, fabric, routing="widest_split")
+            assert 0.9 < result.algbw / float(Fraction(1040, 3) * GB) <= 1
+            # Even splitting sends half of what stays inside a server over its slow ports.
+            assert cost(schedule, fabric).time > 5 * result.time
 
     def test_fraction_rises_with_size(self):
         fabric = servers()
