@@ -5,6 +5,7 @@ import os
 import click
 
 from topo_sim import __version__
+from topo_sim.commands.calibrate import calibrate
 from topo_sim.commands.collective import collective
 from topo_sim.commands.common import Commands, examples
 from topo_sim.commands.compare import compare
@@ -36,8 +37,9 @@ def main(debug: bool) -> None:
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 
-for command in (compare, info, validate, collective, explain, synthesize, flow, throughput, list_names):
+for command in (compare, info, validate, collective, explain, synthesize, flow, throughput, calibrate):
     main.add_command(command)
+main.add_command(list_names)
 
 if __name__ == "__main__":
     main()

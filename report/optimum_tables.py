@@ -7,7 +7,7 @@ from rich.text import Text
 
 from topo_sim.base import format_quantity
 from topo_sim.collectives import COLLECTIVES, Optimum
-from topo_sim.report.tables import plain_table
+from topo_sim.report.tables import new_table
 from topo_sim.studies import Explanation, Synthesis
 
 __all__ = ["explanation_table", "synthesis_table"]
@@ -46,7 +46,7 @@ def explanation_table(result: Explanation) -> RenderableType:
     """
     first, optimum = result.best[0], result.optimum
     title = f"{COLLECTIVES[optimum.collective].title} on {result.fabric}: what holds it back"
-    why = plain_table(title, ["", ""], left=2)
+    why = new_table(title, ["", ""], left=2)
     why.show_header = False
     why.columns[1].no_wrap = False
     why.add_row("ranks, routing", f"{optimum.ranks:,}, {first.routing}")
@@ -67,7 +67,7 @@ def explanation_table(result: Explanation) -> RenderableType:
 
 def _reached(result: Explanation) -> list[RenderableType]:
     """Tabulate the best algorithms, and the busiest links of the last."""
-    best = plain_table(
+    best = new_table(
         "Best algorithm",
         ["size", "algorithm", "time", "algbw", "of optimum", "of bound", "held back by"],
         left=2,
@@ -84,7 +84,7 @@ def _reached(result: Explanation) -> list[RenderableType]:
             cost.bound,
         )
     last = result.best[-1]
-    busy = plain_table(
+    busy = new_table(
         f"Busiest links of {last.algorithm} at {format_quantity(last.size, 'size')}",
         ["link", "busy", "of the time"],
     )
@@ -108,7 +108,7 @@ def synthesis_table(result: Synthesis) -> RenderableType:
     """
     cost, schedule = result.cost, result.schedule
     title = f"{COLLECTIVES[cost.collective].title} synthesized for {cost.fabric}"
-    table = plain_table(title, ["", ""], left=2)
+    table = new_table(title, ["", ""], left=2)
     table.show_header = False
     options = ", ".join(f"{name} {value}" for name, value in schedule.options.items())
     rows = [

@@ -20,28 +20,13 @@ __all__ = [
     "comparison_tables",
     "info_table",
     "list_table",
-    "plain_table",
     "sharing_table",
     "throughput_table",
     "to_text",
 ]
 
 
-def plain_table(title: str, columns: Iterable[str], left: int = 1) -> Table:
-    """Begin a table in the house style.
-
-    Parameters
-    ----------
-    title : str
-    columns : iterable of str
-        Headings.
-    left : int
-        How many columns, from the first, are set flush left.
-
-    Returns
-    -------
-    rich.table.Table
-    """
+def new_table(title: str, columns: Iterable[str], left: int = 1) -> Table:
     table = Table(
         title=Text(title, no_wrap=True), title_justify="left", title_style="bold", box=box.SIMPLE_HEAD
     )
@@ -94,7 +79,7 @@ def comparison_tables(comparison: Comparison) -> RenderableType:
     -------
     rich renderable
     """
-    scalars = plain_table(
+    scalars = new_table(
         "Fabrics",
         ["fabric", "H100s", "endpoints", "switches", "OCS", "cables", "diameter", "mean hops",
          "injection", "bisection / endpoint", "routing"],
@@ -117,7 +102,7 @@ def comparison_tables(comparison: Comparison) -> RenderableType:
     parts: list[RenderableType] = [scalars]
     for name in comparison.collectives:
         headings = [format_quantity(size, "size") for size in comparison.sizes]
-        table = plain_table(
+        table = new_table(
             f"Best {COLLECTIVES[name].title}: time, bus bandwidth; algorithm, share of its lower bound",
             ["fabric", *headings],
         )
@@ -153,7 +138,7 @@ def collective_table(result: CollectiveTable) -> RenderableType:
     rich renderable
     """
     first = result.costs[0]
-    table = plain_table(
+    table = new_table(
         f"{COLLECTIVES[result.collective].title} on {result.fabric}: {first.ranks} ranks, {first.routing}",
         ["size", "algorithm", "time", "algbw", "busbw", "lower bound", "of bound", "steps", "busiest link"],
         left=2,
@@ -195,7 +180,7 @@ def sharing_table(result: Sharing) -> RenderableType:
     rich renderable
     """
     summary = result.to_dict()
-    table = plain_table(f"{result.pattern} on {result.fabric}: max-min fair rates", ["", ""])
+    table = new_table(f"{result.pattern} on {result.fabric}: max-min fair rates", ["", ""])
     table.show_header = False
     for label, value in (
         ("flows", f"{summary['flows']:,}"),
@@ -210,7 +195,7 @@ def sharing_table(result: Sharing) -> RenderableType:
         (f"last flow of {format_quantity(result.size, 'size')} ends", format_quantity(result.finish, "time")),
     ):
         table.add_row(label, value)
-    held = plain_table("Links that hold most flows back", ["link", "flows"])
+    held = new_table("Links that hold most flows back", ["link", "flows"])
     for name, flows in result.full_links:
         held.add_row(name, f"{flows:,}")
     note = "  certificate checked: no link over capacity, every flow has a full link where none is faster"
@@ -230,7 +215,7 @@ def throughput_table(result: Throughput) -> RenderableType:
     """
     flow, bounds = result.flow, result.flow.bounds
     title = f"{flow.demand} on {flow.fabric}: throughput per unit of demand"
-    table = plain_table(title, ["", "rate", "theta / rate", ""])
+    table = new_table(title, ["", "rate", "theta / rate", ""])
     rows = [
         ("theta, best splitting of flows", flow.theta, f"{flow.method}, {flow.steps:,} steps"),
         ("proven upper bound", flow.upper, f"gap {max(flow.gap, 0.0):.2g}"),
@@ -243,7 +228,7 @@ def throughput_table(result: Throughput) -> RenderableType:
         known = math.isfinite(rate)
         share = f"{flow.theta / rate:.4f}" if known and rate > 0 else "-"
         table.add_row(label, format_quantity(rate, "rate", 5) if known else "not computed", share, note)
-    held = plain_table("Fullest links", ["link", "load / capacity"])
+    held = new_table("Fullest links", ["link", "load / capacity"])
     for name, value in result.full_links:
         held.add_row(name, f"{value:.4f}")
     return Group(table, held)
@@ -263,7 +248,7 @@ def info_table(fabric: Fabric, m: FabricMetrics, text: Sequence[tuple[str, str]]
     -------
     rich renderable
     """
-    table = plain_table(fabric.name, ["", ""], left=2)
+    table = new_table(fabric.name, ["", ""], left=2)
     table.columns[1].no_wrap = False
     table.show_header = False
     rows = [
@@ -283,7 +268,7 @@ def info_table(fabric: Fabric, m: FabricMetrics, text: Sequence[tuple[str, str]]
     ]
     for label, value in rows:
         table.add_row(label, value)
-    links = plain_table("Links by kind", ["medium", "bandwidth", "latency", "links"])
+    links = new_table("Links by kind", ["medium", "bandwidth", "latency", "links"])
     for medium, capacity, latency, count in link_kinds(fabric):
         rate, delay = format_quantity(capacity, "rate"), format_quantity(latency, "time")
         links.add_row(medium, rate, delay, f"{count:,}")
@@ -323,7 +308,7 @@ def list_table(title: str, rows: Sequence[dict[str, Any]]) -> RenderableType:
     -------
     rich renderable
     """
-    table = plain_table(title, list(rows[0]) if rows else ["name"], left=99)
+    table = new_table(title, list(rows[0]) if rows else ["name"], left=99)
     if rows:
         table.columns[-1].no_wrap = False
     for row in rows:

@@ -1,5 +1,6 @@
 """What a user runs: each study loads fabrics, calls the rooms below and returns results."""
 
+from topo_sim.studies.calibrate import Calibration, calibrate
 from topo_sim.studies.collective import CollectiveTable, cost_table
 from topo_sim.studies.compare import DEFAULT_FABRICS, Comparison, compare
 from topo_sim.studies.explain import Explanation, explain
@@ -10,12 +11,14 @@ from topo_sim.studies.throughput import Throughput, measure_throughput
 __all__ = [
     "DEFAULT_FABRICS",
     "PATTERNS",
+    "Calibration",
     "CollectiveTable",
     "Comparison",
     "Explanation",
     "Sharing",
     "Synthesis",
     "Throughput",
+    "calibrate",
     "compare",
     "cost_table",
     "explain",

@@ -19,7 +19,8 @@ from topo_sim.cli import main
 
 ROOT = Path(__file__).resolve().parent.parent
 COMMANDS = [
-    *("compare", "info", "validate", "collective", "explain", "synthesize", "flow", "throughput", "list")
+    *("compare", "info", "validate", "collective", "explain", "synthesize", "flow", "throughput"),
+    *("calibrate", "list"),
 ]
 
 
