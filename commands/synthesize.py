@@ -20,6 +20,7 @@ __all__ = ["synthesize"]
         "topo-sim synthesize tpu-v4-4x4x4 all_gather",
         "topo-sim synthesize polaris-8 all_reduce --size 64MiB --output schedule.json",
         "topo-sim synthesize polaris-8 reduce_scatter --method trees --chunks 32 --format json",
+        "topo-sim synthesize dgx-a100-16 all_gather --routing widest_split",
     )
 )
 @click.argument("file")

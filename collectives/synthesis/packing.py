@@ -84,7 +84,7 @@ def pack_trees(network: Network, weights: NDArray[np.int64]) -> list[Tree]:
     >>> from topo_sim.collectives.optimum.network import make_network
     >>> from topo_sim.topo import full_mesh
     >>> trees = pack_trees(make_network(full_mesh(4, bandwidth=1.0), 4), np.ones(4, dtype=np.int64))
-    >>> [(tree.root, tree.weight, tree.depth.max()) for tree in trees]
+    >>> [(tree.root, tree.weight, int(tree.depth.max())) for tree in trees]
     [(0, 1, 1), (1, 1, 1), (2, 1, 1), (3, 1, 1)]
     """
     p = network.ranks
