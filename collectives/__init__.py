@@ -4,15 +4,19 @@ from topo_sim.collectives.algorithms.registry import ALGORITHMS, Algorithm
 from topo_sim.collectives.bounds import LowerBound, lower_bound
 from topo_sim.collectives.collective import COLLECTIVES, Collective
 from topo_sim.collectives.cost import cost, cost_profile
+from topo_sim.collectives.optimum import Optimum, find_optimum, optimum
 from topo_sim.collectives.replay import replay
 from topo_sim.collectives.result import BusyLink, CollectiveCost, CostProfile
 from topo_sim.collectives.router import Router
 from topo_sim.collectives.schedule import Schedule, build_schedule
 from topo_sim.collectives.step import ChunkLists, Step, runs
+from topo_sim.collectives.synthesis import SYNTHESIZED, SYNTHESIZERS, synthesize
 
 __all__ = [
     "ALGORITHMS",
     "COLLECTIVES",
+    "SYNTHESIZED",
+    "SYNTHESIZERS",
     "Algorithm",
     "BusyLink",
     "ChunkLists",
@@ -20,13 +24,17 @@ __all__ = [
     "CollectiveCost",
     "CostProfile",
     "LowerBound",
+    "Optimum",
     "Router",
     "Schedule",
     "Step",
     "build_schedule",
     "cost",
     "cost_profile",
+    "find_optimum",
     "lower_bound",
+    "optimum",
     "replay",
     "runs",
+    "synthesize",
 ]

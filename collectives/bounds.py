@@ -153,7 +153,11 @@ def _cut_pace(
     root = np.arange(parts.size) == part[nodes[0]]
     leaving = collective.leaves(inside[cuts], p, root[cuts]) / out[cuts]
     entering = collective.leaves(p - inside[cuts], p, ~root[cuts]) / into[cuts]
-    return float(max(leaving.max(), entering.max()))
+    pace = float(max(leaving.max(), entering.max()))
+    if collective.name == "all_reduce":  # among the parts, as if each were one rank
+        held = inside > 0
+        pace = max(pace, collective.sent(int(held.sum())) / float(min(out[held].sum(), into[held].sum())))
+    return pace
 
 
 def _distance_pace(fabric: Fabric, p: int) -> float:
@@ -168,7 +172,12 @@ def check_seconds(value: object, name: str) -> None:
 
 
 def lower_bound(
-    collective: Collective | str, fabric: Fabric, ranks: int | None = None, *, overhead: float = 0.0
+    collective: Collective | str,
+    fabric: Fabric,
+    ranks: int | None = None,
+    *,
+    overhead: float = 0.0,
+    exact: bool = True,
 ) -> LowerBound:
     """Bound the time of a collective from below, for schedules whose ranks do the combining.
 
@@ -181,6 +190,8 @@ def lower_bound(
         The first so many endpoints take part. Default: all.
     overhead : float, s
         Per message.
+    exact : bool
+        Whether to look at all cuts where that is quick: up to 64 ranks, and not for all-to-all.
 
     Returns
     -------
@@ -199,8 +210,9 @@ def lower_bound(
 
     Cuts: a set S of nodes must send ``collective.leaves`` bytes over the capacity that leaves it, and
     likewise receive. Tried are single endpoints, subtrees of a Clos, halves of a grid, groups that are
-    joined faster inside, and switches with their endpoints. All ranks together must send
-    ``collective.sent``. All-to-all must also carry every byte over its distance.
+    joined faster inside, and switches with their endpoints; with `exact` also the tightest of all sets
+    (`topo_sim.collectives.optimum`). All ranks together must send ``collective.sent``, and so must the parts
+    of an all-reduce, each taken for one rank. All-to-all must also carry every byte over its distance.
 
     References
     ----------
@@ -230,6 +242,12 @@ def lower_bound(
     if collective.name == "all_to_all" and p <= DISTANCE_UP_TO:
         paces.append(("all links together, over shortest paths", _distance_pace(fabric, p)))
     reason, pace = max(paces, key=lambda item: item[1])
+    if exact:
+        from topo_sim.collectives.optimum.paces import REASON, least_cut_pace
+
+        all_cuts = least_cut_pace(collective.name, fabric, p)
+        if all_cuts > pace * (1 + 1e-9):
+            reason, pace = REASON, all_cuts
     return LowerBound(farthest + overhead, _least_first(fabric) + overhead, pace, reason)
 
 
