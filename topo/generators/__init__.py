@@ -6,6 +6,7 @@ from topo_sim.topo.generators.common import GENERATORS
 from topo_sim.topo.generators.full_mesh import full_mesh
 from topo_sim.topo.generators.grid import mesh, torus
 from topo_sim.topo.generators.grouped import grouped
+from topo_sim.topo.generators.product import product
 from topo_sim.topo.generators.twisted import twisted_torus
 
 __all__ = [
@@ -16,6 +17,7 @@ __all__ = [
     "grouped",
     "leaf_spine",
     "mesh",
+    "product",
     "single_switch",
     "torus",
     "twisted_torus",
