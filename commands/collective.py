@@ -24,6 +24,8 @@ __all__ = ["collective"]
     epilog=examples(
         "topo-sim collective dgx-h100",
         "topo-sim collective lite-torus -c all_to_all --size 1MiB --size 64MiB",
+        "topo-sim collective tpu-v4-4x4x4 -c all_to_all --model step --model astra-unaware",
+        "topo-sim collective dgx-h100 -a ring --model step --model 'loggp@o=1 us'",
         "topo-sim collective tpu-v4-4x4x4 -a ring -a bidirectional_ring --overhead '1 us' --format csv",
     )
 )
@@ -41,6 +43,15 @@ __all__ = ["collective"]
     help=sizes_help,
 )
 @algorithms_option
+@click.option(
+    "--model",
+    "models",
+    multiple=True,
+    default=("step",),
+    show_default=True,
+    metavar="NAME[@SETTING=VALUE]",
+    help="Cost model; see 'topo-sim list models'. Repeatable: a row for each.",
+)
 @click.option("--ranks", type=click.IntRange(min=1), help="The first so many endpoints. Default: all.")
 @routing_option
 @overhead_option
@@ -52,6 +63,7 @@ def collective(
     collective: str,
     sizes: tuple[str, ...],
     algorithms: tuple[str, ...],
+    models: tuple[str, ...],
     ranks: int | None,
     routing: str | None,
     overhead: str,
@@ -71,13 +83,14 @@ def collective(
             collective,
             parse_quantities(sizes, "size", "--size"),
             algorithms=algorithms or None,
+            models=models,
             ranks=ranks,
             routing=routing,
             overhead=parse_quantities([overhead], "time", "--overhead")[0],
             seed=seed,
             progress=progress,
         )
-    inputs = {"file": file, "overhead": overhead, "seed": seed, "set": list(settings)}
+    inputs = {"file": file, "models": list(models), "overhead": overhead, "seed": seed, "set": list(settings)}
     emit(
         form,
         output,

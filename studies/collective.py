@@ -4,9 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from topo_sim.collectives import CollectiveCost, Router
-from topo_sim.studies.best import Progress, check_sizes, profiles
+from topo_sim.base import UsageError
+from topo_sim.collectives import CollectiveCost, LowerBound, Router, Schedule, cost_profile, lower_bound
+from topo_sim.studies.best import Progress, check_sizes, schedules_for
 from topo_sim.studies.compare import check_names
+from topo_sim.studies.models import AskedModel, model_costs, read_models
 from topo_sim.topo import Fabric
 
 __all__ = ["CollectiveTable", "cost_table"]
@@ -21,7 +23,8 @@ class CollectiveTable:
     fabric : str
     collective : str
     costs : tuple of CollectiveCost
-        By size, then by time.
+        By size, then by the time of the first model, then by model; last the models that run an algorithm
+        of their own.
     labels : tuple of str
         Algorithm and options of each.
     """
@@ -62,6 +65,8 @@ def cost_table(
     sizes: Sequence[float],
     *,
     algorithms: Sequence[str] | None = None,
+    schedule: Schedule | None = None,
+    models: Sequence[str] = ("step",),
     ranks: int | None = None,
     routing: str | None = None,
     overhead: float = 0.0,
@@ -77,8 +82,12 @@ def cost_table(
     sizes : sequence of float, B
     algorithms : sequence of str, optional
         Default: all that are defined for so many ranks.
+    schedule : Schedule, optional
+        Cost this one, not the algorithms.
+    models : sequence of str
+        Cost models, as ``NAME`` or ``NAME@SETTING=VALUE,...``: a row for each.
     ranks : int, optional
-        The first so many endpoints. Default: all.
+        The first so many endpoints. Default: all; with a schedule, its own.
     routing, overhead, seed
         As in `topo_sim.collectives.cost`.
     progress : callable, optional
@@ -88,27 +97,85 @@ def cost_table(
     -------
     CollectiveTable
 
+    Raises
+    ------
+    UsageError, UnknownNameError
+        If something is asked for that there is not.
+    CollectiveError
+        If a model does not cover what is asked for.
+
     Examples
     --------
     >>> from topo_sim.topo import single_switch
     >>> cost_table(single_switch(8), "all_gather", [2**20]).labels[0]
     'recursive_doubling'
     """
-    values = check_sizes(sizes)
-    check_names([collective], algorithms)
-    found = profiles(
-        fabric,
-        collective,
-        algorithms=algorithms,
-        ranks=ranks,
-        overhead=overhead,
-        router=Router(fabric, routing, seed),
-        progress=progress,
-    )
-    costs, labels = [], []
-    for size in values:
-        for profile in sorted(found, key=lambda one: one.time(size)):
-            options = ",".join(f"{k}={v}" for k, v in profile.schedule.options.items())
-            labels.append(profile.schedule.algorithm + (f"({options})" if options else ""))
-            costs.append(profile.at(size))
-    return CollectiveTable(fabric.name, collective, tuple(costs), tuple(labels))
+    values = check_sizes(sizes).tolist()
+    asked = read_models(models, routing=routing, overhead=overhead, seed=seed)
+    if not asked:
+        raise UsageError("models: found none, expected at least one")
+    if schedule is None:
+        check_names([collective], algorithms)
+        schedules = schedules_for(fabric, collective, algorithms, ranks)
+    else:
+        schedules = [_only(schedule, fabric, collective, algorithms, ranks)]
+    p = schedules[0].ranks
+    bound = lower_bound(schedules[0].collective, fabric, p, overhead=overhead)
+    router, found = Router(fabric, routing, seed), []
+    for done, one in enumerate(schedules):
+        if progress:
+            progress(done, len(schedules), f"{collective}: {one.algorithm}")
+        ours = [m for m in asked if m.model.chooses is None]
+        if ours:
+            found.append([_costs(m, one, fabric, values, bound, router, overhead) for m in ours])
+    theirs = [m for m in asked if m.model.chooses is not None]
+    own = [_costs(m, schedules[0], fabric, values, bound, router, overhead) for m in theirs]
+    return _arranged(fabric.name, collective, len(values), found, own)
+
+
+Column = list[tuple[str, CollectiveCost]]
+
+
+def _only(
+    schedule: Schedule, fabric: Fabric, collective: str, algorithms: Sequence[str] | None, ranks: int | None
+) -> Schedule:
+    """Check that a schedule is what is asked for."""
+    if schedule.collective.name != collective:
+        raise UsageError(f"the schedule does {schedule.collective.name}, expected {collective}")
+    if algorithms:
+        raise UsageError(f"found a schedule and the algorithm {algorithms[0]}, expected one of the two")
+    if ranks not in (None, schedule.ranks) or schedule.ranks > fabric.ranks:
+        wanted = f"at most the {fabric.ranks} of {fabric.name}" if ranks in (None, schedule.ranks) else ranks
+        raise UsageError(f"the schedule is for {schedule.ranks} ranks, expected {wanted}")
+    return schedule
+
+
+def _costs(
+    asked: AskedModel,
+    schedule: Schedule,
+    fabric: Fabric,
+    sizes: Sequence[float],
+    bound: LowerBound,
+    router: Router,
+    overhead: float,
+) -> Column:
+    """Label and cost at every size, by one model."""
+    if asked.model.name == "step" and not asked.own:
+        profile = cost_profile(schedule, fabric, overhead=overhead, bound=bound, router=router)
+        costs = [profile.at(size) for size in sizes]
+    else:
+        costs = model_costs(asked, schedule, fabric, sizes, bound, router.routing)
+    options = ",".join(f"{k}={v}" for k, v in schedule.options.items())
+    suffix = f"({options})" if options and asked.model.chooses is None else ""
+    return [(cost.algorithm + suffix, cost) for cost in costs]
+
+
+def _arranged(
+    fabric: str, collective: str, sizes: int, found: list[list[Column]], own: list[Column]
+) -> CollectiveTable:
+    rows: Column = []
+    for i in range(sizes):
+        for columns in sorted(found, key=lambda columns: columns[0][i][1].time):
+            rows += [column[i] for column in columns]
+        rows += [column[i] for column in own]
+    return CollectiveTable(fabric, collective, tuple(c for _, c in rows), tuple(label for label, _ in rows))

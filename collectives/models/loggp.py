@@ -51,6 +51,7 @@ def _evaluate(
     o: Any,
     g: Any,
     G: Any,  # noqa: N803
+    overhead: Any,
     routing: str | None,
     seed: int,
 ) -> NDArray[np.float64]:
@@ -58,7 +59,8 @@ def _evaluate(
     total = np.zeros(len(sizes))
     if not schedule.steps:
         return total
-    overhead, gap = seconds(o, "o"), seconds(g, "g")
+    each = seconds(overhead, "overhead")
+    half, gap = each / 2 + seconds(o, "o"), each + seconds(g, "g")
     delay = None if L is None else seconds(L, "L")
     if G is None:
         paces: tuple[Any, Any] = tuple(1.0 / rate for rate in port_rates(fabric, schedule.ranks))  # type: ignore[assignment]
@@ -67,7 +69,7 @@ def _evaluate(
     router = None if delay is not None else router_for(schedule, fabric, routing, seed)
     for step in schedule.steps:
         latency = delay if router is None else router(step).sum(fabric.latency)
-        total += step.repeat * _step_times(step, latency, paces, overhead, gap, sizes)  # type: ignore[arg-type]
+        total += step.repeat * _step_times(step, latency, paces, half, gap, sizes)  # type: ignore[arg-type]
     return total
 
 
@@ -78,12 +80,13 @@ loggp = register(
         evaluate=_evaluate,
         reference="Alexandrov, Ionescu, Schauser, Scheiman, LogGP: incorporating long messages into the "
         "LogP model, SPAA 1995",
-        settings={"L": None, "o": 0.0, "g": 0.0, "G": None, "routing": None, "seed": 0},
+        settings={"L": None, "o": 0.0, "g": 0.0, "G": None, "overhead": 0.0, "routing": None, "seed": 0},
     )
 )
 """A message of n bytes takes L + 2o + nG; the next of the same rank starts max(g, o) after its last byte.
 
 A step ends when its last message has been received, the messages of each rank in the best order: L + 2o plus
 the time that the busier of the two ports works. The first byte costs G too, unlike in the paper, so that a
-message may be cut at will.
+message may be cut at will. An `overhead` per message counts as half of it in o and the whole in g, which is what
+it means elsewhere.
 """
