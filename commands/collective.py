@@ -31,7 +31,10 @@ __all__ = ["collective"]
 )
 @click.argument("file")
 @click.option(
-    "--collective", "-c", default="all_reduce", show_default=True, metavar="NAME", help="Which collective."
+    "--collective",
+    "-c",
+    metavar="NAME",
+    help="Which collective. Default: all_reduce, or what the schedule does.",
 )
 @click.option(
     "--size",
@@ -43,6 +46,7 @@ __all__ = ["collective"]
     help=sizes_help,
 )
 @algorithms_option
+@click.option("--schedule", "schedule", metavar="XML", help="Cost this MSCCL XML file, not the algorithms.")
 @click.option(
     "--model",
     "models",
@@ -60,9 +64,10 @@ __all__ = ["collective"]
 @output_options
 def collective(
     file: str,
-    collective: str,
+    collective: str | None,
     sizes: tuple[str, ...],
     algorithms: tuple[str, ...],
+    schedule: str | None,
     models: tuple[str, ...],
     ranks: int | None,
     routing: str | None,
@@ -76,13 +81,16 @@ def collective(
     topology = load_one(file, settings)
     from topo_sim.report import collective_table, to_json
     from topo_sim.studies import cost_table
+    from topo_sim.studies.exporting import load_schedule
 
+    given = load_schedule(schedule) if schedule is not None else None
     with progress_bar("costing") as progress:
         result = cost_table(
             topology.fabric,
-            collective,
+            collective or (given.collective.name if given else "all_reduce"),
             parse_quantities(sizes, "size", "--size"),
             algorithms=algorithms or None,
+            schedule=given,
             models=models,
             ranks=ranks,
             routing=routing,
@@ -90,7 +98,14 @@ def collective(
             seed=seed,
             progress=progress,
         )
-    inputs = {"file": file, "models": list(models), "overhead": overhead, "seed": seed, "set": list(settings)}
+    inputs = {
+        "file": file,
+        "schedule": schedule,
+        "models": list(models),
+        "overhead": overhead,
+        "seed": seed,
+        "set": list(settings),
+    }
     emit(
         form,
         output,

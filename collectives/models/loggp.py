@@ -87,6 +87,5 @@ loggp = register(
 
 A step ends when its last message has been received, the messages of each rank in the best order: L + 2o plus
 the time that the busier of the two ports works. The first byte costs G too, unlike in the paper, so that a
-message may be cut at will. An `overhead` per message counts as half of it in o and the whole in g, which is what
-it means elsewhere.
+message may be cut at will. An `overhead` per message counts as half of it in o, the whole in g.
 """
