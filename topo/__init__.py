@@ -15,6 +15,7 @@ from topo_sim.topo.generators import (
     single_switch,
     torus,
     twisted_torus,
+    xpander,
 )
 from topo_sim.topo.loads import link_loads
 from topo_sim.topo.metrics import Bisection, FabricMetrics, bisection, metrics
@@ -49,4 +50,5 @@ __all__ = [
     "single_switch",
     "torus",
     "twisted_torus",
+    "xpander",
 ]

@@ -9,7 +9,7 @@ from topo_sim.topo.fabric import Fabric
 
 __all__ = ["connected_by_construction", "find_unreachable"]
 
-_SWITCHED = ("fat_tree", "leaf_spine", "single_switch")
+_SWITCHED = ("fat_tree", "leaf_spine", "single_switch", "xpander")
 _DIRECT = ("full_mesh", "mesh", "product", "torus", "twisted_torus")
 
 

@@ -8,6 +8,7 @@ from topo_sim.topo.generators.grid import mesh, torus
 from topo_sim.topo.generators.grouped import grouped
 from topo_sim.topo.generators.product import product
 from topo_sim.topo.generators.twisted import twisted_torus
+from topo_sim.topo.generators.xpander import xpander
 
 __all__ = [
     "GENERATORS",
@@ -21,4 +22,5 @@ __all__ = [
     "single_switch",
     "torus",
     "twisted_torus",
+    "xpander",
 ]
