@@ -25,6 +25,7 @@ from topo_sim.topo.files.reading import read_bytes
 __all__ = ["parse_program", "program_text", "read_program"]
 
 _MOST_BYTES = 2**40
+_MOST_CHUNKS = 4_000_000
 _KINDS = ("nop", "s", "r", "rcs", "rrs", "rrc", "rrcs", "cpy", "re")
 _INTEGER = re.compile(r"-?[0-9]{1,9}\Z")
 
@@ -211,6 +212,12 @@ def parse_program(data: bytes, faults: Faults) -> Program:
     faults.stop()
     collective = names[coll.lower().replace("_", "")]
     unit = collective.granularity(ranks) // collective.volume(ranks)
+    if chunks * ranks > _MOST_CHUNKS:
+        raise faults.refuse(
+            ("algo", "nchunksperloop"),
+            f"found {chunks} chunks on {ranks} ranks, expected at most {_MOST_CHUNKS:,} in all",
+            root.line,
+        )
     if chunks % unit:
         reader.fault(root, "nchunksperloop", f"found {chunks}, expected a multiple of {unit}")
     gpus = reader.inside(root, "gpu")

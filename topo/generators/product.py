@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from math import prod
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -101,12 +101,7 @@ def product(
 8 endpoints, 4 switches, 16 cables>
     """
     kinds, sizes = as_tuple("shapes", shapes), as_tuple("dims", dims)
-    require(
-        (1 <= len(sizes) <= 16, f"dims: found {len(sizes)} values, expected 1 to 16"),
-        (len(kinds) == len(sizes), f"shapes: found {len(kinds)} values, expected the {len(sizes)} of dims"),
-        *((k in SHAPES, f"shapes: found {k!r}, expected one of {', '.join(SHAPES)}") for k in kinds),
-        *((is_count(n, 2), f"dims: found {n!r}, expected integers of at least 2") for n in sizes),
-    )
+    _check(kinds, sizes)
     rates = _per_axis("bandwidth", bandwidth, len(sizes))
     delays = _per_axis("latency", latency, len(sizes))
     endpoints, count = prod(sizes), len(sizes)
@@ -129,6 +124,15 @@ def product(
         structure=grid,
         endpoints_forward=count > 1 or kinds[0] != "switch",
         routing="dimension_order" if rings else "ecmp_split",
+    )
+
+
+def _check(kinds: tuple[Any, ...], sizes: tuple[Any, ...]) -> None:
+    require(
+        (1 <= len(sizes) <= 16, f"dims: found {len(sizes)} values, expected 1 to 16"),
+        (len(kinds) == len(sizes), f"shapes: found {len(kinds)} values, expected the {len(sizes)} of dims"),
+        *((k in SHAPES, f"shapes: found {k!r}, expected one of {', '.join(SHAPES)}") for k in kinds),
+        *((is_count(n, 2), f"dims: found {n!r}, expected integers of at least 2") for n in sizes),
     )
 
 

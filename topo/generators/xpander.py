@@ -37,6 +37,16 @@ def _connected(lower: NDArray[np.int32], upper: NDArray[np.int32], switches: int
     return int(connected_components(graph, directed=False)[0]) == 1
 
 
+def _draw(degree: int, lift: int, seed: int) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+    """Draw lifts until one is connected."""
+    draw = np.random.default_rng(seed)
+    for _ in range(DRAWS):
+        lower, upper = _lift(degree, lift, draw)
+        if _connected(lower, upper, (degree + 1) * lift):
+            return lower, upper
+    raise FaultsError([f"lift: found {lift}, none of {DRAWS} draws of degree {degree} is connected"])
+
+
 @generator("xpander")
 def xpander(
     degree: int = 4,
@@ -100,13 +110,7 @@ def xpander(
     switches = (degree + 1) * lift
     endpoints = switches * endpoints_per_switch
     check_size(endpoints + switches * degree // 2, endpoints)
-    draw = np.random.default_rng(seed)
-    for _ in range(DRAWS):
-        lower, upper = _lift(degree, lift, draw)
-        if _connected(lower, upper, switches):
-            break
-    else:
-        raise FaultsError([f"lift: found {lift}, none of {DRAWS} draws of degree {degree} is connected"])
+    lower, upper = _draw(degree, lift, seed)
     rate = read("bandwidth", bandwidth)
     up = rate if uplink_bandwidth is None else read("uplink_bandwidth", uplink_bandwidth)
     delay, gpu = read("latency", latency), np.arange(endpoints, dtype=np.int32)

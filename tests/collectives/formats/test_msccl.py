@@ -235,6 +235,7 @@ RING = fused_ring(3)
         (RING.replace('ngpus="3"', 'ngpus="-3"'), 'found "-3", expected an integer from 1'),
         (RING.replace('ngpus="3"', 'ngpus="99999999999999"'), "expected an integer"),
         (RING.replace('nchunksperloop="3"', 'nchunksperloop="x"'), 'nchunksperloop: found "x"'),
+        (RING.replace('nchunksperloop="3"', 'nchunksperloop="999999999"'), "at most 4,000,000 in all"),
         (RING.replace('nchunksperloop="3"', 'nchunksperloop="0"'), "nchunksperloop: found"),
         (RING.replace("allreduce", "allgather").replace('loop="3"', 'loop="4"'), "multiple of 3"),
         (RING.replace('<gpu id="1"', '<gpu id="2"'), "gpu.id: found 2, expected 1"),
