@@ -320,7 +320,7 @@ class TestPolish:
         def fail(*_):
             raise DemandError("lp: the solver stopped")
 
-        monkeypatch.setattr(polish, "MOST_VARIABLES", 60_000)
+        monkeypatch.setattr(polish, "MOST_VARIABLES", 20_000)
         monkeypatch.setattr(polish, "solve_program", fail)
         assert polish.polish(problem, run.flow, run.length, found, 1e-7) == dataclasses.replace(found)
 

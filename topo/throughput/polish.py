@@ -1,16 +1,18 @@
 """From a nearly best flow to a best one: the linear program over the few arcs that matter."""
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import NDArray
 
 from topo_sim.base import DemandError
 from topo_sim.topo.throughput.kernels import tree_load
 from topo_sim.topo.throughput.lp import solve_program
-from topo_sim.topo.throughput.problem import Problem, Solution
+from topo_sim.topo.throughput.problem import Problem, Solution, dual_bound
 
 __all__ = ["polish"]
 
-MOST_VARIABLES = 60_000
+MOST_VARIABLES = 20_000
 ROUNDS = 24
 SLACK = 0.02
 
@@ -35,14 +37,15 @@ def polish(
     Returns
     -------
     Solution
-        Never worse than `found`, and the same if there are more than 60,000 variables to start with.
+        Never worse than `found`, and the same if more than 20,000 pairs of source and arc are in use.
 
     Notes
     -----
-    Column generation: the program over the arcs in use, and those on paths at most 2 % of the longest
-    distance off, gives a flow that fits and dual lengths. Those bound the throughput of the whole problem;
-    the arcs on shortest paths at them, and at their mean with the best lengths so far, which keeps the
-    lengths from leaping, come in for the next round. With all arcs the program is the whole one.
+    Column generation: the program over the arcs in use, and where these stay few those at most 2 % of the
+    longest distance off the shortest paths, gives a flow that fits and dual lengths. These and their means
+    with the best lengths so far, since duals leap from corner to corner, bound the throughput of the whole
+    problem; the arcs on shortest paths at each come in for the next round. With all arcs the program is the
+    whole one.
 
     References
     ----------
@@ -53,10 +56,11 @@ def polish(
     allowed = flow[problem.senders] > 0
     if np.count_nonzero(allowed) > MOST_VARIABLES:
         return found
-    allowed |= _near(problem, length, SLACK)
-    centre, least = length / (problem.capacity @ length), found.upper
+    wide = allowed | _near(problem, length, SLACK)
+    allowed = wide if np.count_nonzero(wide) <= 2 * MOST_VARIABLES else allowed | _near(problem, length, 0.0)
+    centre, least = length / (problem.capacity @ length), dual_bound(problem, length)
     for _ in range(ROUNDS):
-        if np.count_nonzero(allowed) > 2 * MOST_VARIABLES:
+        if np.count_nonzero(allowed) > 3 * MOST_VARIABLES:
             break
         try:
             made, dual = solve_program(problem, allowed)
@@ -68,10 +72,13 @@ def polish(
         if upper <= lower * (1 + gap) or not dual.any():
             break
         dual = dual / (problem.capacity @ dual)
-        more = _near(problem, dual, 0.0) | _near(problem, (dual + centre) / 2, 0.0)
-        if made.upper <= least:
-            centre, least = dual, made.upper
-        if not np.any(more & ~allowed):
+        more = np.zeros_like(allowed)
+        for mixed in (dual, (dual + centre) / 2, (dual + 3 * centre) / 4):
+            more |= _near(problem, mixed, 0.0)
+            bound = dual_bound(problem, mixed)
+            centre, least = (mixed, bound) if bound <= least else (centre, least)
+        found = replace(found, upper=max(min(found.upper, least), lower))
+        if found.upper <= lower * (1 + gap) or not np.any(more & ~allowed):
             break
         allowed |= more
     return found
