@@ -5,6 +5,7 @@ import os
 import click
 
 from topo_sim import __version__
+from topo_sim.commands.calibrate import calibrate
 from topo_sim.commands.collective import collective
 from topo_sim.commands.common import Commands, examples
 from topo_sim.commands.compare import compare
@@ -37,7 +38,8 @@ def main(debug: bool) -> None:
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 
-for command in (compare, info, validate, collective, flow, throughput, export, convert, list_names):
+commands = (compare, info, validate, collective, flow, throughput, calibrate, export, convert, list_names)
+for command in commands:
     main.add_command(command)
 
 if __name__ == "__main__":

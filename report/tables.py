@@ -27,7 +27,7 @@ __all__ = [
 ]
 
 
-def _table(title: str, columns: Iterable[str], left: int = 1) -> Table:
+def new_table(title: str, columns: Iterable[str], left: int = 1) -> Table:
     table = Table(
         title=Text(title, no_wrap=True), title_justify="left", title_style="bold", box=box.SIMPLE_HEAD
     )
@@ -80,7 +80,7 @@ def comparison_tables(comparison: Comparison) -> RenderableType:
     -------
     rich renderable
     """
-    scalars = _table(
+    scalars = new_table(
         "Fabrics",
         ["fabric", "H100s", "endpoints", "switches", "OCS", "cables", "diameter", "mean hops",
          "injection", "bisection / endpoint", "routing"],
@@ -103,7 +103,7 @@ def comparison_tables(comparison: Comparison) -> RenderableType:
     parts: list[RenderableType] = [scalars]
     for name in comparison.collectives:
         headings = [format_quantity(size, "size") for size in comparison.sizes]
-        table = _table(
+        table = new_table(
             f"Best {COLLECTIVES[name].title}: time, bus bandwidth; algorithm, share of its lower bound",
             ["fabric", *headings],
         )
@@ -141,7 +141,7 @@ def collective_table(result: CollectiveTable) -> RenderableType:
     first = result.costs[0]
     models = [["model"]] if any(cost.model != "step" for cost in result.costs) else []
     numbers = ["time", "algbw", "busbw", "lower bound", "of bound", "steps", "busiest link"]
-    table = _table(
+    table = new_table(
         f"{COLLECTIVES[result.collective].title} on {result.fabric}: {first.ranks} ranks, {first.routing}",
         ["size", "algorithm", *chain(*models), *numbers],
         left=2 + len(models),
@@ -184,7 +184,7 @@ def sharing_table(result: Sharing) -> RenderableType:
     rich renderable
     """
     summary = result.to_dict()
-    table = _table(f"{result.pattern} on {result.fabric}: max-min fair rates", ["", ""])
+    table = new_table(f"{result.pattern} on {result.fabric}: max-min fair rates", ["", ""])
     table.show_header = False
     for label, value in (
         ("flows", f"{summary['flows']:,}"),
@@ -199,7 +199,7 @@ def sharing_table(result: Sharing) -> RenderableType:
         (f"last flow of {format_quantity(result.size, 'size')} ends", format_quantity(result.finish, "time")),
     ):
         table.add_row(label, value)
-    held = _table("Links that hold most flows back", ["link", "flows"])
+    held = new_table("Links that hold most flows back", ["link", "flows"])
     for name, flows in result.full_links:
         held.add_row(name, f"{flows:,}")
     note = "  certificate checked: no link over capacity, every flow has a full link where none is faster"
@@ -219,7 +219,7 @@ def throughput_table(result: Throughput) -> RenderableType:
     """
     flow, bounds = result.flow, result.flow.bounds
     title = f"{flow.demand} on {flow.fabric}: throughput per unit of demand"
-    table = _table(title, ["", "rate", "theta / rate", ""])
+    table = new_table(title, ["", "rate", "theta / rate", ""])
     rows = [
         ("theta, best splitting of flows", flow.theta, f"{flow.method}, {flow.steps:,} steps"),
         ("proven upper bound", flow.upper, f"gap {max(flow.gap, 0.0):.2g}"),
@@ -232,7 +232,7 @@ def throughput_table(result: Throughput) -> RenderableType:
         known = math.isfinite(rate)
         share = f"{flow.theta / rate:.4f}" if known and rate > 0 else "-"
         table.add_row(label, format_quantity(rate, "rate", 5) if known else "not computed", share, note)
-    held = _table("Fullest links", ["link", "load / capacity"])
+    held = new_table("Fullest links", ["link", "load / capacity"])
     for name, value in result.full_links:
         held.add_row(name, f"{value:.4f}")
     return Group(table, held)
@@ -252,7 +252,7 @@ def info_table(fabric: Fabric, m: FabricMetrics, text: Sequence[tuple[str, str]]
     -------
     rich renderable
     """
-    table = _table(fabric.name, ["", ""], left=2)
+    table = new_table(fabric.name, ["", ""], left=2)
     table.columns[1].no_wrap = False
     table.show_header = False
     rows = [
@@ -272,7 +272,7 @@ def info_table(fabric: Fabric, m: FabricMetrics, text: Sequence[tuple[str, str]]
     ]
     for label, value in rows:
         table.add_row(label, value)
-    links = _table("Links by kind", ["medium", "bandwidth", "latency", "links"])
+    links = new_table("Links by kind", ["medium", "bandwidth", "latency", "links"])
     for medium, capacity, latency, count in link_kinds(fabric):
         rate, delay = format_quantity(capacity, "rate"), format_quantity(latency, "time")
         links.add_row(medium, rate, delay, f"{count:,}")
@@ -312,7 +312,7 @@ def list_table(title: str, rows: Sequence[dict[str, Any]]) -> RenderableType:
     -------
     rich renderable
     """
-    table = _table(title, list(rows[0]) if rows else ["name"], left=99)
+    table = new_table(title, list(rows[0]) if rows else ["name"], left=99)
     if rows:
         table.columns[-1].no_wrap = False
     for row in rows:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from topo_sim.base import UsageError
+from topo_sim.base import CollectiveError, UsageError
 from topo_sim.collectives import CollectiveCost, LowerBound, Router, Schedule, cost_profile, lower_bound
 from topo_sim.studies.best import Progress, check_sizes, schedules_for
 from topo_sim.studies.compare import check_names
@@ -12,6 +12,8 @@ from topo_sim.studies.models import AskedModel, model_costs, read_models
 from topo_sim.topo import Fabric
 
 __all__ = ["CollectiveTable", "cost_table"]
+
+Column = list[tuple[str, CollectiveCost]]
 
 
 @dataclass(frozen=True)
@@ -85,7 +87,7 @@ def cost_table(
     schedule : Schedule, optional
         Cost this one, not the algorithms.
     models : sequence of str
-        Cost models, as ``NAME`` or ``NAME@SETTING=VALUE,...``: a row for each.
+        Cost models, as ``NAME`` or ``NAME@SETTING=VALUE,...``: a row for each that covers the algorithm.
     ranks : int, optional
         The first so many endpoints. Default: all; with a schedule, its own.
     routing, overhead, seed
@@ -102,7 +104,7 @@ def cost_table(
     UsageError, UnknownNameError
         If something is asked for that there is not.
     CollectiveError
-        If a model does not cover what is asked for.
+        If a model covers none of the algorithms, or not one that is asked for by name.
 
     Examples
     --------
@@ -121,19 +123,24 @@ def cost_table(
         schedules = [_only(schedule, fabric, collective, algorithms, ranks)]
     p = schedules[0].ranks
     bound = lower_bound(schedules[0].collective, fabric, p, overhead=overhead)
-    router, found = Router(fabric, routing, seed), []
+    router = Router(fabric, routing, seed)
+    found: list[dict[str, Column]] = []
+    refused: dict[str, CollectiveError] = {}
     for done, one in enumerate(schedules):
         if progress:
             progress(done, len(schedules), f"{collective}: {one.algorithm}")
-        ours = [m for m in asked if m.model.chooses is None]
-        if ours:
-            found.append([_costs(m, one, fabric, values, bound, router, overhead) for m in ours])
+        found.append({})
+        for m in (m for m in asked if m.model.chooses is None):
+            try:
+                found[-1][m.label] = _costs(m, one, fabric, values, bound, router, overhead)
+            except CollectiveError as error:
+                refused.setdefault(m.label, error)
+    for label, error in refused.items():  # of a name that is asked for, or of every algorithm
+        if algorithms or schedule is not None or not any(label in columns for columns in found):
+            raise error
     theirs = [m for m in asked if m.model.chooses is not None]
     own = [_costs(m, schedules[0], fabric, values, bound, router, overhead) for m in theirs]
-    return _arranged(fabric.name, collective, len(values), found, own)
-
-
-Column = list[tuple[str, CollectiveCost]]
+    return _arranged(fabric.name, collective, len(values), [list(c.values()) for c in found if c], own)
 
 
 def _only(

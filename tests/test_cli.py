@@ -18,7 +18,8 @@ from topo_malformed_cases import MALFORMED
 from topo_sim.cli import main
 
 ROOT = Path(__file__).resolve().parent.parent
-COMMANDS = ["compare", "info", "validate", "collective", "flow", "throughput", "export", "convert", "list"]
+COMMANDS = ["compare", "info", "validate", "collective", "flow", "throughput", "calibrate", "export"]
+COMMANDS += ["convert", "list"]
 
 
 def run(*arguments):

@@ -12,7 +12,7 @@ from topo_sim.collectives.models import COST_MODELS
 from topo_sim.report import collective_table, to_text
 from topo_sim.studies import cost_table
 from topo_sim.studies.models import read_models
-from topo_sim.topo import single_switch, torus
+from topo_sim.topo import load_fabric, single_switch, torus
 
 SWITCH = single_switch(64, bandwidth="50 GiB/s")
 
@@ -98,6 +98,19 @@ def test_unknown_models_and_what_a_model_does_not_cover():
         cost_table(SWITCH, "broadcast", [1e6], models=["astra-unaware"])
     with pytest.raises(CollectiveError, match="64 B or more"):
         cost_table(SWITCH, "all_reduce", [0], models=["astra-unaware"])
+
+
+def test_algorithms_that_a_model_does_not_cover_are_left_out_unless_named():
+    fabric = load_fabric("dgx-h100")
+    result = cost_table(fabric, "all_reduce", [1e6], models=["step", "nccl"])
+    covered = {c.algorithm for c in result.costs if c.model == "nccl"}
+    assert "ring" in covered
+    assert covered < {c.algorithm for c in result.costs if c.model == "step"}
+    assert len(cost_table(fabric, "all_reduce", [1e6], models=["nccl"]).costs) == sum(
+        c.model == "nccl" for c in result.costs
+    )
+    with pytest.raises(CollectiveError, match="expected an algorithm that NCCL"):
+        cost_table(fabric, "all_reduce", [1e6], algorithms=["halving_doubling"], models=["step", "nccl"])
 
 
 class TestSchedule:
