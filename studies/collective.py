@@ -1,6 +1,6 @@
 """One collective on one fabric: every algorithm at every size."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -124,23 +124,45 @@ def cost_table(
     p = schedules[0].ranks
     bound = lower_bound(schedules[0].collective, fabric, p, overhead=overhead)
     router = Router(fabric, routing, seed)
-    found: list[dict[str, Column]] = []
+
+    def columns(model: AskedModel, one: Schedule) -> Column:
+        return _costs(model, one, fabric, values, bound, router, overhead)
+
+    theirs = [model for model in asked if model.model.chooses is not None]
+    ours = [model for model in asked if model.model.chooses is None]
+    strict = bool(algorithms) or schedule is not None
+    found = _covered(ours, schedules, columns, strict, progress)
+    own = [columns(model, schedules[0]) for model in theirs]
+    return _arranged(fabric.name, collective, len(values), found, own)
+
+
+def _covered(
+    models: Sequence[AskedModel],
+    schedules: Sequence[Schedule],
+    columns: Callable[[AskedModel, Schedule], Column],
+    strict: bool,
+    progress: Progress | None,
+) -> list[list[Column]]:
+    """Cost every schedule by every model that covers it; if strict, each must."""
+    found: list[list[Column]] = []
+    covers: set[str] = set()
     refused: dict[str, CollectiveError] = {}
-    for done, one in enumerate(schedules):
+    for done, schedule in enumerate(schedules if models else ()):
         if progress:
-            progress(done, len(schedules), f"{collective}: {one.algorithm}")
-        found.append({})
-        for m in (m for m in asked if m.model.chooses is None):
+            progress(done, len(schedules), f"{schedule.collective.name}: {schedule.algorithm}")
+        found.append([])
+        for model in models:
             try:
-                found[-1][m.label] = _costs(m, one, fabric, values, bound, router, overhead)
+                found[-1].append(columns(model, schedule))
+                covers.add(model.label)
             except CollectiveError as error:
-                refused.setdefault(m.label, error)
-    for label, error in refused.items():  # of a name that is asked for, or of every algorithm
-        if algorithms or schedule is not None or not any(label in columns for columns in found):
-            raise error
-    theirs = [m for m in asked if m.model.chooses is not None]
-    own = [_costs(m, schedules[0], fabric, values, bound, router, overhead) for m in theirs]
-    return _arranged(fabric.name, collective, len(values), [list(c.values()) for c in found if c], own)
+                if strict:
+                    raise
+                refused.setdefault(model.label, error)
+    for label, refusal in refused.items():
+        if label not in covers:
+            raise refusal
+    return [column for column in found if column]
 
 
 def _only(

@@ -8,7 +8,7 @@ from typing import Any
 from xml.etree import ElementTree
 from xml.parsers import expat
 
-from topo_sim.collectives.collective import COLLECTIVES
+from topo_sim.collectives.collective import COLLECTIVES, Collective
 from topo_sim.collectives.formats.program import (
     MSCCL_NAMES,
     RECEIVING,
@@ -211,15 +211,7 @@ def parse_program(data: bytes, faults: Faults) -> Program:
     flags = [reader.number(root, name, 0, 1, default=0) for name in ("inplace", "outofplace")]
     faults.stop()
     collective = names[coll.lower().replace("_", "")]
-    unit = collective.granularity(ranks) // collective.volume(ranks)
-    if chunks * ranks > _MOST_CHUNKS:
-        raise faults.refuse(
-            ("algo", "nchunksperloop"),
-            f"found {chunks} chunks on {ranks} ranks, expected at most {_MOST_CHUNKS:,} in all",
-            root.line,
-        )
-    if chunks % unit:
-        reader.fault(root, "nchunksperloop", f"found {chunks}, expected a multiple of {unit}")
+    _check_chunks(reader, root, collective, ranks, chunks)
     gpus = reader.inside(root, "gpu")
     for at, gpu in enumerate(gpus):
         if reader.number(gpu, "id", 0) != at:
@@ -240,6 +232,19 @@ def parse_program(data: bytes, faults: Faults) -> Program:
         scratch,
         root.given.get("proto", "Simple"),
     )
+
+
+def _check_chunks(reader: _Reader, root: _Element, collective: Collective, ranks: int, chunks: int) -> None:
+    """Refuse more chunks than fit in memory, and note what the collective cannot be cut into."""
+    unit = collective.granularity(ranks) // collective.volume(ranks)
+    if chunks * ranks > _MOST_CHUNKS:
+        raise reader.faults.refuse(
+            ("algo", "nchunksperloop"),
+            f"found {chunks} chunks on {ranks} ranks, expected at most {_MOST_CHUNKS:,} in all",
+            root.line,
+        )
+    if chunks % unit:
+        reader.fault(root, "nchunksperloop", f"found {chunks}, expected a multiple of {unit}")
 
 
 def _blocks(
