@@ -64,6 +64,8 @@ class CollectiveCost:
         The busiest links, at most eight.
     busiest_count : int
         How many links are as busy as the busiest.
+    model : str
+        The cost model, with its settings; only "step" knows step times and links.
     """
 
     collective: str
@@ -81,6 +83,12 @@ class CollectiveCost:
     bound: str
     bottleneck: tuple[BusyLink, ...] = field(repr=False)
     busiest_count: int
+    model: str = "step"
+
+    @property
+    def below_bound(self) -> bool:
+        """Whether the time is less than the lower bound, which no machine can do."""
+        return self.time < self.lower_bound * (1 - 1e-9)
 
     @property
     def fraction(self) -> float:
@@ -108,6 +116,8 @@ class CollectiveCost:
             "lower_bound_s": self.lower_bound,
             "bound": self.bound,
             "fraction_of_bound": self.fraction,
+            "model": self.model,
+            "below_bound": self.below_bound,
             "busiest_links": self.busiest_count,
             "bottleneck": [
                 {"link": b.link, "name": b.name, "busy_s": b.busy, "share_of_time": b.share}

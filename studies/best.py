@@ -14,6 +14,7 @@ from topo_sim.collectives import (
     CollectiveCost,
     CostProfile,
     Router,
+    Schedule,
     build_schedule,
     cost_profile,
     lower_bound,
@@ -22,7 +23,7 @@ from topo_sim.topo import Fabric
 
 Progress = Callable[[int, int, str], None]
 
-__all__ = ["Progress", "best_costs", "candidates", "check_sizes", "profiles"]
+__all__ = ["Progress", "best_costs", "candidates", "check_sizes", "profiles", "schedules_for"]
 
 
 def check_sizes(sizes: Sequence[float]) -> NDArray[np.float64]:
@@ -78,6 +79,42 @@ def candidates(
             yield name, dict(zip(algorithm.tunable, values, strict=True))
 
 
+def schedules_for(
+    fabric: Fabric, collective: str, algorithms: Sequence[str] | None = None, ranks: int | None = None
+) -> list[Schedule]:
+    """Build the schedule of every candidate algorithm of a collective on a fabric.
+
+    Parameters
+    ----------
+    fabric : Fabric
+    collective : str
+    algorithms : sequence of str, optional
+        Default: all.
+    ranks : int, optional
+        Default: all endpoints.
+
+    Returns
+    -------
+    list of Schedule
+        In the order of the registry, at size 0.
+
+    Raises
+    ------
+    UsageError
+        If there are not so many endpoints, or no algorithm is left.
+    """
+    p = fabric.ranks if ranks is None else ranks
+    if p > fabric.ranks:
+        raise UsageError(f"{fabric.name} has {fabric.ranks} endpoints, expected at least the {p} ranks")
+    tried = list(candidates(collective, algorithms, p))
+    if not tried:
+        names = ", ".join(sorted(ALGORITHMS[collective]))
+        raise UsageError(
+            f"{collective} on {p} ranks: none of {', '.join(algorithms or ())} fits; choose from {names}"
+        )
+    return [build_schedule(collective, name, p, 0, **options) for name, options in tried]
+
+
 def profiles(
     fabric: Fabric,
     collective: str,
@@ -119,18 +156,9 @@ def profiles(
     UsageError
         If no algorithm is left.
     """
-    p = fabric.ranks if ranks is None else ranks
-    if p > fabric.ranks:
-        raise UsageError(f"{fabric.name} has {fabric.ranks} endpoints, expected at least the {p} ranks")
-    tried = list(candidates(collective, algorithms, p))
-    if not tried:
-        names = ", ".join(sorted(ALGORITHMS[collective]))
-        raise UsageError(
-            f"{collective} on {p} ranks: none of {', '.join(algorithms or ())} fits; choose from {names}"
-        )
+    schedules = schedules_for(fabric, collective, algorithms, ranks)
     router = Router(fabric) if router is None else router
-    bound = lower_bound(collective, fabric, p, overhead=overhead)
-    schedules = [build_schedule(collective, name, p, 0, **options) for name, options in tried]
+    bound = lower_bound(collective, fabric, schedules[0].ranks, overhead=overhead)
     if sizes is not None:
         schedules.sort(key=lambda schedule: schedule.step_count)
     found: list[CostProfile] = []
