@@ -123,8 +123,10 @@ def _pack(paths, active, count, rows):
         f = active[i]
         first, length = paths.indptr[f], paths.indptr[f + 1] - paths.indptr[f]
         for c in range(rows.room):
-            link = paths.links[np.uint64(first + min(c, length - 1))]
-            rows.link[np.uint64(i * at + c)] = link if c < length else rows.idle
+            if c == length:
+                rows.link[np.uint64(i * at + c)] = rows.idle
+                break
+            rows.link[np.uint64(i * at + c)] = paths.links[np.uint64(first + c)]
         rows.flow[2 * rows.words * (i + 1) - 1] = f if length <= rows.room else -1 - f
 
 
@@ -208,6 +210,29 @@ def _list(paths, rows, count, by, tight, links, lists):
                         _deal(found, np.uint64(1), rows, links.place, lists)
     by[:kept] = -1
     return kept
+
+
+@kernel
+def _list_all(paths, rows, count, by, links, lists):
+    """List the flows of all links, by place: `_list` where nothing is to be left out."""
+    step, chosen, place = rows.words * rows.per, links.chosen, links.place
+    for i in range(count):
+        if by[i] >= 0:
+            continue
+        f = rows.flow[2 * rows.words * (i + 1) - 1]
+        for e in range(i * step, i * step + rows.room):
+            link = rows.link[np.uint64(e)]
+            if chosen[link]:
+                lists.flow[np.uint64(2) * place[link] + ONE] = i ^ (f >> 31)
+                place[link] += ONE
+            elif link == rows.idle:
+                break
+        if f < 0:
+            for e in range(paths.indptr[-1 - f] + rows.room, paths.indptr[-f]):
+                link = np.uint32(paths.links[e])
+                if chosen[link]:
+                    lists.flow[np.uint64(2) * place[link] + ONE] = i ^ (f >> 31)
+                    place[link] += ONE
 
 
 @kernel
@@ -343,7 +368,10 @@ def _bands(kind, paths, active, count, state, rate, tight):
             links.place[band.link[i]] = step * band.first[i]
         if lists.word.size < step * band.first[-1]:
             lists = _rows(kind, band.first[-1], step, width)
-        held = _list(paths, rows, held, by, tight, links, lists)
+        if step < words and band.link.size == among:
+            _list_all(paths, rows, held, by, links, lists)
+        else:
+            held = _list(paths, rows, held, by, tight, links, lists)
         settled = _fill(band, paths, rows, lists, by, links)
         for link in band.link:
             links.chosen[link] = 0
