@@ -12,6 +12,9 @@ from topo_sim.topo.flow.plain_kernels import plain_rates_in
 
 __all__ = ["max_min_rates"]
 
+# So many links and more need numbers of 32 bits; half the memory is read with 16.
+NARROW = 65_535
+
 
 class SolverArrays(NamedTuple):
     """What the kernels know of paths: rows by flow, shares (empty: all 1), rows by link."""
@@ -85,7 +88,7 @@ def max_min_rates(
     flows, width = len(paths), limits.size
     rate = np.empty(flows)
     if weights is None and paths.share is None:
-        kind = np.empty(1, np.uint16 if width < 65535 else np.uint32)
+        kind = np.empty(1, np.uint16 if width < NARROW else np.uint32)
         plain_rates_in(kind, paths.indptr, paths.links, limits, rate, np.empty(flows, np.int32))
         return rate
     rate.fill(-1.0)
