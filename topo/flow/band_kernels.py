@@ -23,6 +23,8 @@ BAND = 0.15
 SAMPLE = 256
 FEW = 1024
 WORTH_A_BAND = 0.2
+# Where links carry fewer flows than this on average, one band takes all, and rows are not copied.
+CROWDED = 16.0
 # Rows that are searched before what is found is dealt out: they stay in the nearest memory.
 HAND = 256
 # Rows of up to so many words are copied to the lists of links; of longer ones, only the place.
@@ -41,8 +43,8 @@ Rows = namedtuple("Rows", "word link flow words per room idle")
 # Per link: (capacity left, users) side by side in `state`, whether it is in the band, the word where its
 # next row goes, and the level at which it was filled.
 Links = namedtuple("Links", "state chosen place level")
-# The links of a band, of which link i has rows first[i]:first[i + 1], and the highest level.
-Band = namedtuple("Band", "link first roof")
+# The links of a band, of which link i has rows first[i]:first[i + 1], the highest level and the most rows.
+Band = namedtuple("Band", "link first roof most")
 
 
 @kernel
@@ -112,14 +114,15 @@ def _choose(live, count, share, links):
             drawn[k] = level
             size += 1
         roof = max(low, drawn[int(share * size)])
-    link, first, size = np.empty(kept, np.int32), np.zeros(kept + 1, np.int64), 0
+    link, first, size, most = np.empty(kept, np.int32), np.zeros(kept + 1, np.int64), 0, 0
     for i in range(kept):
         links.chosen[live[i]] = _level(state, live[i]) <= roof
         if links.chosen[live[i]]:
             link[size] = live[i]
             first[size + 1] = first[size] + np.int64(state[live[i], 1])
+            most = max(most, first[size + 1] - first[size])
             size += 1
-    return Band(link[:size], first[: size + 1], roof), kept
+    return Band(link[:size], first[: size + 1], roof, most), kept
 
 
 @kernel
@@ -197,33 +200,11 @@ def _list_all(paths, rows, count, by, links, lists):
 
 
 @kernel
-def _fix_flows(link, now, first, last, paths, rows, lists, some, by, links):
-    """Give the flows on a link that have no rate yet the rate `now`; returns how many."""
-    state, step, size = links.state, lists.words, 0
-    links.level[link] = now
-    for at in range(first, last, step):
-        i = lists.flow[2 * (at + step) - 1]
-        u = np.uint32(i ^ (i >> 31))
-        some[size] = at
-        size += by[u] < 0
-        by[u] = link if by[u] < 0 else by[u]
-    whole = step == rows.words
-    source = lists.link if whole else rows.link
-    for k in range(size):
-        i = lists.flow[2 * (some[k] + step) - 1]
-        at = (some[k] if whole else np.int64(i ^ (i >> 31)) * rows.words) * rows.per
-        for e in range(at, at + rows.room):
-            other = source[np.uint64(e)]
-            if other == rows.idle:
-                break
-            state[other, 0] -= now
-            state[other, 1] -= 1.0
-        if i < 0:
-            f = rows.flow[2 * rows.words * (np.int64(-1 - i) + 1) - 1]
-            for e in range(paths.indptr[-1 - f] + rows.room, paths.indptr[-f]):
-                state[paths.links[e], 0] -= now
-                state[paths.links[e], 1] -= 1.0
-    return size
+def _fix_rest(f, now, room, paths, state):
+    """Take a flow that got the rate `now` off the links that its row has no room for."""
+    for e in range(paths.indptr[f] + room, paths.indptr[f + 1]):
+        state[paths.links[e], 0] -= now
+        state[paths.links[e], 1] -= 1.0
 
 
 @kernel
@@ -252,48 +233,71 @@ def _queue(band, state, buckets):
 
 
 @kernel
+def _open(b, band, state, head, after, top, scale, key, heap):
+    """Put the links of bucket b that are not past it by now into the heap; returns how many."""
+    size, i = 0, head[b]
+    while i >= 0:
+        later, link = after[i], band.link[i]
+        if state[link, 1] > 0.0 and _level(state, link) <= band.roof:
+            to = _bucket(state[link, 0], state[link, 1], top, scale, head.size)
+            if to > b:
+                after[i], head[to] = head[to], i
+            else:
+                key[size], heap[size] = _level(state, link), i
+                size += 1
+        i = later
+    for i in range(size // 2 - 1, -1, -1):
+        _sift_down(key, heap, size, i)
+    return size
+
+
+@kernel
 def _fill(band, paths, rows, lists, by, links):
     """Fill the links of a band one by one, lowest level first, up to its roof; returns the flows settled.
 
     Links wait in buckets; only those of the current bucket are in a heap, and one whose level has risen
-    past it moves on without being sifted.
+    past it moves on without being sifted. Its flows are settled here and not by another kernel, for a
+    call with so many arrays takes as long as the work where links carry few.
     """
-    state, buckets = links.state, band.link.size // 4 + 1
-    head, after, top, scale = _queue(band, state, buckets)
-    settled, most = 0, 1
-    for i in range(band.link.size):
-        most = max(most, band.first[i + 1] - band.first[i])
-    some = np.empty(most, np.int64)
+    state, step, settled, whole = links.state, lists.words, 0, lists.words == rows.words
+    head, after, top, scale = _queue(band, state, band.link.size // 4 + 1)
+    some, source = np.empty(band.most, np.int64), lists.link if whole else rows.link
     key, heap = np.empty(band.link.size), np.empty(band.link.size, np.int32)
-    for b in range(buckets):
-        size, i = 0, head[b]
-        while i >= 0:
-            later, link = after[i], band.link[i]
-            if state[link, 1] > 0.0 and _level(state, link) <= band.roof:
-                to = _bucket(state[link, 0], state[link, 1], top, scale, buckets)
-                if to > b:
-                    after[i], head[to] = head[to], i
-                else:
-                    key[size], heap[size] = _level(state, link), i
-                    size += 1
-            i = later
-        for i in range(size // 2 - 1, -1, -1):
-            _sift_down(key, heap, size, i)
+    for b in range(head.size):
+        size = _open(b, band, state, head, after, top, scale, key, heap)
         while size > 0:
             i = heap[0]
             link = band.link[i]
-            if state[link, 1] > 0.0:
-                now = _level(state, link)
-                if now <= key[0]:
-                    first, last = lists.words * band.first[i], lists.words * band.first[i + 1]
-                    settled += _fix_flows(link, key[0], first, last, paths, rows, lists, some, by, links)
-                elif now <= band.roof:
-                    to = _bucket(state[link, 0], state[link, 1], top, scale, buckets)
-                    if to <= b:
-                        key[0] = now
-                        _sift_down(key, heap, size, 0)
-                        continue
-                    after[i], head[to] = head[to], i
+            now = _level(state, link) if state[link, 1] > 0.0 else np.inf
+            if key[0] < now <= band.roof:
+                to = _bucket(state[link, 0], state[link, 1], top, scale, head.size)
+                if to <= b:
+                    key[0] = now
+                    _sift_down(key, heap, size, 0)
+                    continue
+                after[i], head[to] = head[to], i
+            elif now <= key[0]:
+                now, found = key[0], 0
+                links.level[link] = now
+                for at in range(step * band.first[i], step * band.first[i + 1], step):
+                    row = lists.flow[2 * (at + step) - 1]
+                    own = np.uint32(row ^ (row >> 31))
+                    some[found] = at
+                    found += by[own] < 0
+                    by[own] = link if by[own] < 0 else by[own]
+                settled += found
+                for k in range(found):
+                    row = lists.flow[2 * (some[k] + step) - 1]
+                    at = (some[k] if whole else np.int64(row ^ (row >> 31)) * rows.words) * rows.per
+                    for e in range(at, at + rows.room):
+                        other = source[np.uint64(e)]
+                        if other == rows.idle:
+                            break
+                        state[other, 0] -= now
+                        state[other, 1] -= 1.0
+                    if row < 0:
+                        f = rows.flow[-2 * rows.words * np.int64(row) - 1]
+                        _fix_rest(-1 - f, now, rows.room, paths, state)
             size -= 1
             key[0], heap[0] = key[size], heap[size]
             if size > 0:
@@ -317,11 +321,12 @@ def fill_bands(kind, paths, active, count, state, rate, tight):
     rows = _rows(kind, count, words, width)
     _pack(paths, active, count, rows)
     links = Links(state, np.zeros(width + 1, np.uint8), np.empty(width, np.uint64), np.empty(width))
-    live, among, left, share = np.empty(width, np.int32), np.int64(0), count, BAND
+    live, among, left = np.empty(width, np.int32), np.int64(0), count
     for link in range(width):
         live[among] = link
-        among += state[link, 0] < np.inf
-    step = words if words <= NARROW else 1
+        among += state[link, 1] > 0.0 and state[link, 0] < np.inf
+    crowded = entries > CROWDED * among
+    step, share = words if crowded and words <= NARROW else 1, BAND if crowded else 1.0
     lists, by, held = _rows(kind, np.int64(0), step, width), np.full(count, -1, np.int32), count
     while left > 0:
         band, among = _choose(live, among, share, links)
