@@ -23,8 +23,8 @@ BAND = 0.15
 SAMPLE = 256
 FEW = 1024
 WORTH_A_BAND = 0.2
-# Where links carry fewer flows than this on average, one band takes all, and rows are not copied.
-CROWDED = 16.0
+# Where links carry fewer flows than this on average, one band takes all.
+CROWDED = 8.0
 # Rows that are searched before what is found is dealt out: they stay in the nearest memory.
 HAND = 256
 # Rows of up to so many words are copied to the lists of links; of longer ones, only the place.
@@ -325,8 +325,7 @@ def fill_bands(kind, paths, active, count, state, rate, tight):
     for link in range(width):
         live[among] = link
         among += state[link, 1] > 0.0 and state[link, 0] < np.inf
-    crowded = entries > CROWDED * among
-    step, share = words if crowded and words <= NARROW else 1, BAND if crowded else 1.0
+    step, share = words if words <= NARROW else 1, BAND if entries > CROWDED * among else 1.0
     lists, by, held = _rows(kind, np.int64(0), step, width), np.full(count, -1, np.int32), count
     while left > 0:
         band, among = _choose(live, among, share, links)
