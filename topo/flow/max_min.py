@@ -8,9 +8,12 @@ from numpy.typing import ArrayLike, NDArray
 from topo_sim.base import FlowError
 from topo_sim.topo.flow.kernels import water_fill
 from topo_sim.topo.flow.paths import Paths, as_numbers, check_capacity, check_values, transpose
-from topo_sim.topo.flow.plain_kernels import plain_rates
+from topo_sim.topo.flow.plain_kernels import plain_rates_in
 
 __all__ = ["max_min_rates"]
+
+# So many links and more need numbers of 32 bits; half the memory is read with 16.
+NARROW = 65_535
 
 
 class SolverArrays(NamedTuple):
@@ -83,10 +86,12 @@ def max_min_rates(
     if caps is not None:
         paths, limits = with_caps(paths, limits, caps)
     flows, width = len(paths), limits.size
-    rate = np.full(flows, -1.0)
+    rate = np.empty(flows)
     if weights is None and paths.share is None:
-        plain_rates(paths.indptr, paths.links, limits, rate, np.empty(flows, np.int32))
+        kind = np.empty(1, np.uint16 if width < NARROW else np.uint32)
+        plain_rates_in(kind, paths.indptr, paths.links, limits, rate, np.empty(flows, np.int32))
         return rate
+    rate.fill(-1.0)
     weight = np.ones(flows) if weights is None else check_values(weights, "weights", flows, positive=True)
     p = solver_arrays(paths, width)
     left, claim, fresh, level = (np.empty(width) for _ in range(4))
