@@ -12,6 +12,10 @@ ALL = [(collective, name) for collective, names in ALGORITHMS.items() for name i
 every = pytest.mark.parametrize(("collective", "name"), ALL)
 
 
+# Its scatter leaves blocks on the way that the ring brings again, as in MPI libraries.
+REDUNDANT = ("broadcast", "van_de_geijn")
+
+
 def unrolled(schedule):
     """The same schedule with every repetition and every chunk list written out."""
     steps = []
@@ -62,6 +66,8 @@ class TestMutations:
         assert same.step_count == schedule.step_count == len(same.steps)
 
     def test_drop_any_transfer(self, collective, name):
+        if (collective, name) == REDUNDANT:
+            return
         schedule = unrolled(build_schedule(collective, name, 4, 100))
         for number, step in enumerate(schedule.steps):
             for i in range(len(step)):
@@ -78,6 +84,8 @@ class TestMutations:
                     replay(changed(schedule, number, repeat=step.repeat - 1))
 
     def test_wrong_fraction(self, collective, name):
+        if not COLLECTIVES[collective].volume(4):
+            return
         schedule = unrolled(build_schedule(collective, name, 4, 100))
         for number, step in enumerate(schedule.steps):
             fraction = step.fraction.copy()
@@ -87,7 +95,8 @@ class TestMutations:
 
 
 @pytest.mark.parametrize(
-    ("collective", "name"), [pair for pair in ALL if build_schedule(*pair, ranks=4, size=100).chunks > 1]
+    ("collective", "name"),
+    [pair for pair in ALL if build_schedule(*pair, ranks=4, size=100).chunks > 1 and pair != REDUNDANT],
 )
 def test_swap_any_chunk(collective, name):
     schedule = unrolled(build_schedule(collective, name, 4, 100))
