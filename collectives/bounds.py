@@ -248,6 +248,8 @@ def lower_bound(
     if p < 2:
         return LowerBound(0.0, 0.0, 0.0, "one rank")
     members = collective.members or (Member(collective, np.arange(p)),)
+    if all(len(member.ranks) < 2 for member in members):
+        return LowerBound(0.0, 0.0, 0.0, "groups of one rank")
     farthest = max(_farthest(member, fabric, p) for member in members[:MEMBERS])
     paces = [("ports of all endpoints together", _sent_pace(members, fabric, in_network))]
     paces += [(name, _cut_pace(members, fabric, label)) for name, label in _partitions(fabric)]

@@ -90,7 +90,7 @@ class Collective:
     title: str
     reduces: bool
     busbw_factor: Callable[[int], float] = field(repr=False)
-    volume: Callable[[int], int] = field(repr=False)
+    volume: Callable[[int], float] = field(repr=False)
     granularity: Callable[[int], int] = field(repr=False)
     leaves: Leaves = field(repr=False)
     sent: Callable[[int], float] = field(repr=False)

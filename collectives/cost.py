@@ -3,10 +3,11 @@
 from hashlib import blake2b
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from topo_sim.base import CollectiveError, UsageError
 from topo_sim.collectives.bounds import LowerBound, check_seconds, lower_bound
+from topo_sim.collectives.groups import placed
 from topo_sim.collectives.result import CollectiveCost, CostProfile, Front
 from topo_sim.collectives.router import Router
 from topo_sim.collectives.schedule import Schedule
@@ -59,6 +60,7 @@ def cost_profile(
     routing: str | None = None,
     overhead: float = 0.0,
     seed: int = 0,
+    ranks: ArrayLike | None = None,
     bound: LowerBound | None = None,
     router: Router | None = None,
 ) -> CostProfile:
@@ -66,7 +68,7 @@ def cost_profile(
 
     Parameters
     ----------
-    schedule, fabric, routing, overhead, seed
+    schedule, fabric, routing, overhead, seed, ranks
         As in `cost`.
     bound : LowerBound, optional
         If already known.
@@ -91,6 +93,12 @@ def cost_profile(
     >>> round(profile.time(0) * 1e6), round(profile.time(1e6) * 1e6)
     (12, 1512)
     """
+    if ranks is not None:
+        fabric = placed(fabric, ranks)
+        if np.size(ranks) != schedule.ranks:
+            raise CollectiveError(
+                f"ranks: found {np.size(ranks)}, expected the {schedule.ranks} of the schedule"
+            )
     if schedule.ranks > fabric.ranks:
         raise CollectiveError(
             f"{fabric.name} has {fabric.ranks} endpoints, expected at least {schedule.ranks} for the schedule"
@@ -129,13 +137,14 @@ def cost(
     routing: str | None = None,
     overhead: float = 0.0,
     seed: int = 0,
+    ranks: ArrayLike | None = None,
 ) -> CollectiveCost:
     """Time a schedule on a fabric.
 
     Parameters
     ----------
     schedule : Schedule
-        Its ranks are the first endpoints of the fabric, in their order.
+        Its ranks are the first endpoints of the fabric, in their order, unless `ranks` says otherwise.
     fabric : Fabric
     routing : str, optional
         Default: the fabric's own.
@@ -144,6 +153,9 @@ def cost(
         wait for the last.
     seed : int
         For hashed routings.
+    ranks : array_like of int, optional
+        Endpoint that plays each rank of the schedule. Several groups at once: see
+        `topo_sim.collectives.on_groups`.
 
     Returns
     -------
@@ -176,4 +188,4 @@ def cost(
     >>> round(result.time * 1e6), round(result.busbw / 1e9, 3), round(result.fraction, 3)
     (1512, 0.992, 0.993)
     """
-    return cost_profile(schedule, fabric, routing=routing, overhead=overhead, seed=seed).at()
+    return cost_profile(schedule, fabric, routing=routing, overhead=overhead, seed=seed, ranks=ranks).at()

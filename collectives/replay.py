@@ -81,8 +81,6 @@ def _check_step(schedule: Schedule, step: Step, number: int) -> None:
         refuse((end < 0) | (end > last), f", ranks are 0 to {last}")
     if not schedule.collective.reduces:
         refuse(step.reduce, f" to be reduced, but {schedule.collective.title} does not reduce")
-    if step.cycle is not None and np.any(chunks % np.asarray(step.cycle)):
-        _fail(number, f"the cycle of {step.cycle} does not divide the {chunks} chunks")
     indptr, ids = step.chunks()
     counts = np.diff(indptr)
     if len(counts) != len(step) or indptr[0] != 0 or indptr[-1] != len(ids) or (counts < 0).any():
@@ -90,6 +88,10 @@ def _check_step(schedule: Schedule, step: Step, number: int) -> None:
     refuse(counts == 0, " without any chunk")
     outside = (ids < 0) | (ids >= chunks)
     refuse(np.logical_or.reduceat(outside, indptr[:-1]), f" a chunk outside 0 to {chunks - 1}")
+    if step.cycle is not None:
+        cycle = np.repeat(np.broadcast_to(step.cycle, counts.shape), counts)
+        cut = ids // cycle * cycle + cycle > chunks
+        refuse(np.logical_or.reduceat(cut, indptr[:-1]), f" in a cycle that does not fit the {chunks} chunks")
     expected = counts * (schedule.collective.volume(p) / chunks)
     if schedule.weights is not None:
         expected = np.add.reduceat(schedule.weights[ids], indptr[:-1])

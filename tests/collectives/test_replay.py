@@ -209,8 +209,8 @@ class TestMessages:
             replay(changed(good, 0, fraction=np.nan))
 
     def test_cycle_that_does_not_divide(self):
-        good = hand_made("broadcast", 2, 4, [(0, 1, 0, False)])
-        with pytest.raises(CollectiveError, match=r"cycle of 3 does not divide the 4 chunks"):
+        good = hand_made("broadcast", 2, 4, [(0, 1, 3, False)])
+        with pytest.raises(CollectiveError, match=r"in a cycle that does not fit the 4 chunks"):
             replay(changed(good, 0, cycle=3))
 
     def test_too_large(self):
