@@ -4,6 +4,7 @@ from topo_sim.collectives.algorithms.registry import ALGORITHMS, Algorithm
 from topo_sim.collectives.bounds import LowerBound, lower_bound
 from topo_sim.collectives.collective import COLLECTIVES, Collective
 from topo_sim.collectives.cost import cost, cost_profile
+from topo_sim.collectives.fitting import shape_options
 from topo_sim.collectives.groups import concurrent, on_groups, placed
 from topo_sim.collectives.replay import replay
 from topo_sim.collectives.result import BusyLink, CollectiveCost, CostProfile
@@ -33,4 +34,5 @@ __all__ = [
     "placed",
     "replay",
     "runs",
+    "shape_options",
 ]

@@ -257,6 +257,7 @@ def lower_bound(
         paces.append(("all links together, over shortest paths", _distance_pace(fabric, p)))
     reason, pace = max(paces, key=lambda item: item[1])
     first = _least_first(fabric, in_network)
+    reason += ", switches combining" if in_network else ""
     return LowerBound(farthest + overhead, first + overhead, pace, reason)
 
 

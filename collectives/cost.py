@@ -8,6 +8,7 @@ from numpy.typing import ArrayLike, NDArray
 from topo_sim.base import CollectiveError, UsageError
 from topo_sim.collectives.bounds import LowerBound, check_seconds, lower_bound
 from topo_sim.collectives.groups import placed
+from topo_sim.collectives.reducers import SwitchRouter
 from topo_sim.collectives.result import CollectiveCost, CostProfile, Front
 from topo_sim.collectives.router import Router
 from topo_sim.collectives.schedule import Schedule
@@ -42,11 +43,11 @@ def _shape(step: Step) -> tuple[bytes, float]:
 
 
 def _solve(
-    step: Step, paths: Paths, fabric: Fabric, capacity: NDArray[np.float64], overhead: float
+    step: Step, paths: Paths, fabric: Fabric, capacity: NDArray[np.float64], overhead: float, ranks: int
 ) -> tuple[Front, NDArray[np.float64]]:
     """Front of one step, and the bytes on each link, with the largest transfer counting as 1."""
     amount = np.ascontiguousarray(step.fraction) / (step.fraction.max(initial=0.0) or 1.0)
-    messages = np.bincount(step.source, minlength=1)[step.source]
+    messages = np.bincount(step.source, minlength=1)[step.source] * (step.source < ranks)
     delay = paths.sum(fabric.latency) + overhead * messages
     return _front(delay, sending_ends(paths, capacity, amount, np.zeros(len(amount)))), paths.load(
         amount, fabric.links
@@ -107,20 +108,23 @@ def cost_profile(
     router = Router(fabric, routing, seed) if router is None else router
     if router.fabric is not fabric:
         raise UsageError(f"router: routes on {router.fabric.name}, expected {fabric.name}")
-    if any(
-        np.any((ends < 0) | (ends >= schedule.ranks)) for s in schedule.steps for ends in (s.source, s.target)
-    ):
-        raise CollectiveError(f"{schedule!r}: a step names a rank below 0 or above {schedule.ranks - 1}")
+    last = schedule.ranks + schedule.reducers - 1
+    if any(np.any((ends < 0) | (ends > last)) for s in schedule.steps for ends in (s.source, s.target)):
+        raise CollectiveError(f"{schedule!r}: a step names a rank below 0 or above {last}")
     if bound is None:
-        bound = lower_bound(schedule.collective, fabric, schedule.ranks, overhead=overhead)
-    router.prepare(schedule)
+        bound = lower_bound(
+            schedule.collective, fabric, schedule.ranks, overhead=overhead, in_network=schedule.in_network
+        )
+    paths = SwitchRouter(router, schedule) if schedule.in_network else router
+    if not schedule.in_network:
+        router.prepare(schedule)
     capacity = fabric.capacity.copy()  # writable: kernels compile apart for read-only arrays
     solved: dict[bytes, tuple[Front, NDArray[np.float64]]] = {}
     fronts, busy = [], np.zeros(fabric.links)
     for step in schedule.steps:
         key, scale = _shape(step)
         if key not in solved:
-            solved[key] = _solve(step, router(step), fabric, capacity, overhead)
+            solved[key] = _solve(step, paths(step), fabric, capacity, overhead, schedule.ranks)
         (delay, pace), load = solved[key]
         fronts.append((delay, pace * scale))
         busy += load * (scale * step.repeat)

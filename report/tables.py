@@ -165,6 +165,9 @@ def collective_table(result: CollectiveTable) -> RenderableType:
     note = (
         f"  lower bound from: {'; '.join(bounds)}. Busiest link: (+ as busy), share of the time that it works"
     )
+    inside = list(dict.fromkeys(cost.algorithm for cost in result.costs if cost.in_network))
+    if inside:
+        note += f"\n  in-network reduction, with the lower bound for it: {', '.join(inside)}"
     return Group(table, Text(note, style="dim"))
 
 

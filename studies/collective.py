@@ -108,7 +108,6 @@ def cost_table(
     costs, labels = [], []
     for size in values:
         for profile in sorted(found, key=lambda one: one.time(size)):
-            options = ",".join(f"{k}={v}" for k, v in profile.schedule.options.items())
-            labels.append(profile.schedule.algorithm + (f"({options})" if options else ""))
+            labels.append(profile.schedule.label)
             costs.append(profile.at(size))
     return CollectiveTable(fabric.name, collective, tuple(costs), tuple(labels))

@@ -75,7 +75,7 @@ class Algorithm:
         What to use for other numbers of ranks, where it does.
     options : mapping
         Default value of every option. A whole number is a count: it must be at least 1. The options
-        ``dims`` and ``group`` describe a shape (see `topo_sim.collectives.algorithms.shapes`).
+        ``dims``, ``group`` and ``tree`` describe a shape (see `topo_sim.collectives.algorithms.shapes`).
     tunable : mapping
         Values worth trying, for options that trade latency for bandwidth.
     switches : str

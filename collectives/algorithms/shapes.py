@@ -6,7 +6,7 @@ from numbers import Integral
 
 from topo_sim.base import CollectiveError
 
-__all__ = ["SHAPES", "grid_dims", "group_dims", "group_sizes", "nearly_square", "read_shape"]
+__all__ = ["SHAPES", "grid_dims", "group_dims", "group_sizes", "nearly_square", "read_shape", "tree_levels"]
 
 
 def read_shape(value: object, what: str) -> tuple[int, ...]:
@@ -169,5 +169,38 @@ def group_dims(value: object, p: int) -> tuple[int, ...]:
     return (*sizes, p // prod(sizes))
 
 
-SHAPES: dict[str, Callable[[object, int, str], tuple[int, ...]]] = {"dims": grid_dims, "group": group_sizes}
+def tree_levels(value: object, p: int, what: str = "tree") -> tuple[int, ...]:
+    """Fan-in of every level of a tree of switches over all ranks.
+
+    Parameters
+    ----------
+    value : int, str, sequence of int or None
+        None: all ranks under one switch.
+    p : int
+        Number of ranks.
+    what : str
+        What to call it in an error.
+
+    Returns
+    -------
+    tuple of int
+
+    Raises
+    ------
+    CollectiveError
+        If the levels do not multiply to `p`.
+
+    Examples
+    --------
+    >>> tree_levels(None, 12), tree_levels("4x3", 12)
+    ((12,), (4, 3))
+    """
+    return (p,) if value is None else grid_dims(value, p, what)
+
+
+SHAPES: dict[str, Callable[[object, int, str], tuple[int, ...]]] = {
+    "dims": grid_dims,
+    "group": group_sizes,
+    "tree": tree_levels,
+}
 """How the value of an option is read and checked, by its name."""

@@ -12,8 +12,9 @@ ALL = [(collective, name) for collective, names in ALGORITHMS.items() for name i
 every = pytest.mark.parametrize(("collective", "name"), ALL)
 
 
-# Its scatter leaves blocks on the way that the ring brings again, as in MPI libraries.
-REDUNDANT = ("broadcast", "van_de_geijn")
+# The scatter leaves blocks on the way that the ring brings again, as in MPI libraries; a store by way of
+# the switch comes back to the rank that made it.
+REDUNDANT = {("broadcast", "van_de_geijn"), ("all_reduce", "nvls")}
 
 
 def unrolled(schedule):
@@ -66,7 +67,7 @@ class TestMutations:
         assert same.step_count == schedule.step_count == len(same.steps)
 
     def test_drop_any_transfer(self, collective, name):
-        if (collective, name) == REDUNDANT:
+        if (collective, name) == ("broadcast", "van_de_geijn"):
             return
         schedule = unrolled(build_schedule(collective, name, 4, 100))
         for number, step in enumerate(schedule.steps):
@@ -96,7 +97,7 @@ class TestMutations:
 
 @pytest.mark.parametrize(
     ("collective", "name"),
-    [pair for pair in ALL if build_schedule(*pair, ranks=4, size=100).chunks > 1 and pair != REDUNDANT],
+    [pair for pair in ALL if build_schedule(*pair, ranks=4, size=100).chunks > 1 and pair not in REDUNDANT],
 )
 def test_swap_any_chunk(collective, name):
     schedule = unrolled(build_schedule(collective, name, 4, 100))
