@@ -164,7 +164,8 @@ def _crossing(
         rows, columns = np.nonzero(collective.traffic)
         here, there = part[rows], part[columns]
         amount = np.where(here == there, 0.0, collective.traffic[rows, columns])
-        return np.bincount(here, amount, parts), np.bincount(there, amount, parts)
+        leaving, entering = (np.bincount(e, amount, parts).astype(np.float64) for e in (here, there))
+        return leaving, entering
     inside = np.bincount(part, minlength=parts).astype(np.float64)
     root = np.arange(parts) == part[0]
     divided = (inside > 0) & (inside < p)

@@ -1,57 +1,18 @@
 """The cost of a schedule on a fabric: synchronous steps of fluid transfers."""
 
-from hashlib import blake2b
-
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from topo_sim.base import CollectiveError, UsageError
 from topo_sim.collectives.bounds import LowerBound, check_seconds, lower_bound
 from topo_sim.collectives.groups import placed
-from topo_sim.collectives.reducers import SwitchRouter
-from topo_sim.collectives.result import CollectiveCost, CostProfile, Front
+from topo_sim.collectives.result import CollectiveCost, CostProfile
 from topo_sim.collectives.router import Router
 from topo_sim.collectives.schedule import Schedule
-from topo_sim.collectives.step import Step
+from topo_sim.collectives.solving import network_of, solve_steps
 from topo_sim.topo import Fabric
-from topo_sim.topo.flow import Paths
-from topo_sim.topo.flow.completion import sending_ends
 
 __all__ = ["cost", "cost_profile"]
-
-
-def _front(delay: NDArray[np.float64], pace: NDArray[np.float64]) -> Front:
-    """Keep the transfers that no other one matches in both delay and pace."""
-    if delay.size and np.ptp(delay) == 0:
-        return delay[:1], pace.max(keepdims=True)
-    order = np.lexsort((-pace, -delay))
-    delay, pace = delay[order], pace[order]
-    best = np.maximum.accumulate(pace)
-    keep = np.append(True, pace[1:] > best[:-1])
-    return delay[keep], pace[keep]
-
-
-def _shape(step: Step) -> tuple[bytes, float]:
-    """Digest what a step is solved by, its largest transfer counting as 1; and how large that is."""
-    scale = float(step.fraction.max(initial=0.0)) or 1.0
-    alike = step.fraction[:1] if step.fraction.strides == (0,) else step.fraction
-    digest = blake2b(digest_size=16)
-    for array in (step.source, step.target, alike / scale):
-        digest.update(len(array).to_bytes(8, "little"))
-        digest.update(np.ascontiguousarray(array).tobytes())
-    return digest.digest(), scale
-
-
-def _solve(
-    step: Step, paths: Paths, fabric: Fabric, capacity: NDArray[np.float64], overhead: float, ranks: int
-) -> tuple[Front, NDArray[np.float64]]:
-    """Front of one step, and the bytes on each link, with the largest transfer counting as 1."""
-    amount = np.ascontiguousarray(step.fraction) / (step.fraction.max(initial=0.0) or 1.0)
-    messages = np.bincount(step.source, minlength=1)[step.source] * (step.source < ranks)
-    delay = paths.sum(fabric.latency) + overhead * messages
-    return _front(delay, sending_ends(paths, capacity, amount, np.zeros(len(amount)))), paths.load(
-        amount, fabric.links
-    )
 
 
 def cost_profile(
@@ -115,23 +76,9 @@ def cost_profile(
         bound = lower_bound(
             schedule.collective, fabric, schedule.ranks, overhead=overhead, in_network=schedule.in_network
         )
-    paths = SwitchRouter(router, schedule) if schedule.in_network else router
-    if not schedule.in_network:
-        router.prepare(schedule)
-    capacity = fabric.capacity.copy()  # writable: kernels compile apart for read-only arrays
-    solved: dict[bytes, tuple[Front, NDArray[np.float64]]] = {}
-    fronts, busy = [], np.zeros(fabric.links)
-    for step in schedule.steps:
-        key, scale = _shape(step)
-        if key not in solved:
-            solved[key] = _solve(step, paths(step), fabric, capacity, overhead, schedule.ranks)
-        (delay, pace), load = solved[key]
-        fronts.append((delay, pace * scale))
-        busy += load * (scale * step.repeat)
+    fronts, busy = solve_steps(schedule, network_of(router, schedule), overhead)
     repeats = np.array([step.repeat for step in schedule.steps], dtype=np.int64)
-    return CostProfile(
-        schedule, fabric, router.routing, repeats, tuple(fronts), busy / fabric.capacity, bound
-    )
+    return CostProfile(schedule, fabric, router.routing, repeats, fronts, busy / fabric.capacity, bound)
 
 
 def cost(

@@ -69,7 +69,7 @@ single_switch(endpoints=4) has none: set "reduces" where they do
     found: list[NDArray[np.int64]] = []
     for reducer, others in enumerate(hears):
         ends = [
-            fabric.endpoints[[o]] if o < schedule.ranks else found[o - schedule.ranks]
+            fabric.endpoints[[o]].astype(np.int64) if o < schedule.ranks else found[o - schedule.ranks]
             for o in sorted(others)
             if o < schedule.ranks + reducer
         ]

@@ -144,8 +144,8 @@ def _run(
 
 def _check_final(schedule: Schedule, state: NDArray[np.bool_], initial: NDArray[np.bool_]) -> None:
     """Check what every rank must hold: every contribution to a chunk that anybody had at first."""
-    have = state.any(axis=2)
-    whole = state | ~initial.any(axis=0)
+    have: NDArray[np.bool_] = np.asarray(state.any(axis=2))
+    whole = np.logical_or(state, ~np.any(initial, axis=0, keepdims=True))
     lacking = schedule.collective.final(schedule.ranks, schedule.chunks) & ~(have & whole.all(axis=2))
     if not lacking.any():
         return

@@ -84,7 +84,7 @@ class Step:
             raise CollectiveError(f"a step needs one or more transfers in a row, not shape {source.shape}")
         if repeat < 1 or (cycle is not None and np.any(np.asarray(cycle) < 1)):
             raise CollectiveError(
-                f"a step repeats at least once in a cycle of at least 1, not {repeat}, {cycle}"
+                f"a step repeats at least once in a cycle of at least 1, not {repeat}, {cycle!r}"
             )
         arrays = (
             ("source", source, np.int32),

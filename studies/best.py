@@ -81,14 +81,20 @@ def candidates(
             algorithm.check_ranks(ranks)
         except CollectiveError:
             continue
-        shape = {} if fabric is None else shape_options(algorithm, fabric, ranks)
-        same = TWINS.get(name) if fabric is not None else None
-        if not algorithms and (
-            shape is None or (same and shape_options((collective, same), fabric, ranks) is not None)
-        ):
+        if fabric is not None:
+            shape = shape_options(algorithm, fabric, ranks)
+        else:
+            shape = None if algorithm.switches else {}
+        if not algorithms and (shape is None or _twin_fits(fabric, collective, name, ranks)):
             continue
         for values in product(*algorithm.tunable.values()):
             yield name, dict(zip(algorithm.tunable, values, strict=True)) | (shape or {})
+
+
+def _twin_fits(fabric: Fabric | None, collective: str, name: str, ranks: int) -> bool:
+    if fabric is None or name not in TWINS:
+        return False
+    return shape_options((collective, TWINS[name]), fabric, ranks) is not None
 
 
 def profiles(

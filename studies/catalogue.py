@@ -37,6 +37,7 @@ def _algorithms() -> Rows:
             "ranks": "power of two" if algorithm.power_of_two else "any",
             "options": ", ".join(f"{k}={v}" for k, v in algorithm.options.items()),
             "on one switch": algorithm.formula,
+            "reference": algorithm.reference,
             "about": algorithm.summary,
         }
         for collective, algorithms in ALGORITHMS.items()

@@ -126,7 +126,8 @@ def _split(dims: tuple[int, ...], orders: Sequence[tuple[int, ...]]) -> list[int
     goal = np.concatenate([np.zeros(len(orders)), np.ones(stages)])
     whole = np.concatenate([np.ones(len(orders)), np.zeros(stages)])[np.newaxis]
     solved = linprog(goal, A_ub=rows, b_ub=np.zeros(len(rows)), A_eq=whole, b_eq=[1.0], method="highs")
-    pieces = np.maximum(np.rint(solved.x[: len(orders)] * PIECES * len(orders)), 1).astype(np.int64)
+    found = np.asarray(solved.x, dtype=np.float64)
+    pieces = np.maximum(np.rint(found[: len(orders)] * PIECES * len(orders)), 1).astype(np.int64)
     return [int(n) for n in pieces // np.gcd.reduce(pieces)]
 
 

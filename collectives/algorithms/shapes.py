@@ -39,7 +39,7 @@ def read_shape(value: object, what: str) -> tuple[int, ...]:
         sides = [int(part) if part.strip().isdecimal() else part for part in parts]
     elif isinstance(value, Sequence):
         sides = value
-    good = [int(s) for s in sides if isinstance(s, Integral) and not isinstance(s, bool) and int(s) >= 1]
+    good = [int(s) for s in sides if type(s) is not bool and isinstance(s, Integral) and int(s) >= 1]
     if not sides or len(good) < len(sides):
         raise CollectiveError(f'{what}: found {value!r}, expected whole numbers of at least 1, as "4x4" or 8')
     return tuple(good)

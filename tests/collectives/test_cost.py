@@ -41,8 +41,7 @@ EVERY = [(collective, name) for collective, names in ALGORITHMS.items() for name
 # Those that switches do not take part in; the others are tested in test_reducers.py.
 ALL = [pair for pair in EVERY if not ALGORITHMS[pair[0]][pair[1]].switches]
 every = pytest.mark.parametrize(("collective", "name"), ALL)
-# The name topo_sim.collectives.cost is the function.
-room = import_module("topo_sim.collectives.cost")
+room = import_module("topo_sim.collectives.solving")
 ALPHA, BETA = 3e-6, 2e-9
 
 
