@@ -1,6 +1,7 @@
 """Schedules of collectives: who sends what to whom, when, and the proof that it adds up."""
 
 from topo_sim.collectives.algorithms.registry import ALGORITHMS, Algorithm
+from topo_sim.collectives.algorithms.trees import best_segments
 from topo_sim.collectives.bounds import LowerBound, lower_bound
 from topo_sim.collectives.collective import COLLECTIVES, Collective
 from topo_sim.collectives.cost import cost, cost_profile
@@ -25,6 +26,7 @@ __all__ = [
     "Router",
     "Schedule",
     "Step",
+    "best_segments",
     "build_schedule",
     "concurrent",
     "cost",

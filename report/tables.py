@@ -25,6 +25,11 @@ __all__ = [
     "to_text",
 ]
 
+LONG_TEXT = 36
+
+
+LONG_TEXT = 36
+
 
 def _table(title: str, columns: Iterable[str], left: int = 1) -> Table:
     table = Table(
@@ -312,8 +317,10 @@ def list_table(title: str, rows: Sequence[dict[str, Any]]) -> RenderableType:
     rich renderable
     """
     table = _table(title, list(rows[0]) if rows else ["name"], left=99)
-    if rows:
-        table.columns[-1].no_wrap = False
+    for column, key in zip(table.columns, rows[0] if rows else (), strict=False):
+        longest = max(len(str(row[key])) for row in rows)
+        column.no_wrap = longest <= LONG_TEXT and key != list(rows[0])[-1]
+        column.overflow = "fold"
     for row in rows:
         table.add_row(*(str(value) for value in row.values()))
     return table

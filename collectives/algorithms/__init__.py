@@ -2,6 +2,7 @@
 
 from topo_sim.collectives.algorithms import (
     all_gather_bruck,
+    all_gather_hierarchical,
     all_gather_pat,
     all_gather_recursive_doubling,
     all_gather_ring,
@@ -38,6 +39,7 @@ from topo_sim.collectives.algorithms import (
     reduce_chain,
     reduce_double_tree,
     reduce_scatter_bruck,
+    reduce_scatter_hierarchical,
     reduce_scatter_pat,
     reduce_scatter_recursive_halving,
     reduce_scatter_ring,
@@ -48,6 +50,7 @@ from topo_sim.collectives.algorithms import (
 
 __all__ = [
     "all_gather_bruck",
+    "all_gather_hierarchical",
     "all_gather_pat",
     "all_gather_recursive_doubling",
     "all_gather_ring",
@@ -84,6 +87,7 @@ __all__ = [
     "reduce_chain",
     "reduce_double_tree",
     "reduce_scatter_bruck",
+    "reduce_scatter_hierarchical",
     "reduce_scatter_pat",
     "reduce_scatter_recursive_halving",
     "reduce_scatter_ring",
