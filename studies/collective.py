@@ -92,7 +92,7 @@ def cost_table(
     --------
     >>> from topo_sim.topo import single_switch
     >>> cost_table(single_switch(8), "all_gather", [2**20]).labels[0]
-    'recursive_doubling'
+    'bruck'
     """
     values = check_sizes(sizes)
     check_names([collective], algorithms)

@@ -60,8 +60,8 @@ def closed_form(p: int, size: float, alpha: float, beta: float, dims: object = N
 
     Examples
     --------
-    >>> closed_form(16, 1e6, 1.0, 0.0, dims=(4, 4)), closed_form(16, 1e6, 0.0, 1e-9, dims=(4, 4))
-    (6.0, 0.0009375)
+    >>> closed_form(16, 1e6, 1.0, 0.0, dims=(4, 4)), closed_form(16, 16.0, 0.0, 1.0, dims=(4, 4))
+    (6.0, 15.0)
     """
     longer = [k for k in grid_dims(dims, p) if k > 1]
     steps = len(longer) * (max(longer, default=1) - 1)

@@ -25,8 +25,8 @@ def build(p: int) -> tuple[int, list[Step]]:
 
     Examples
     --------
-    >>> [s.target.tolist() for s in build(3)[1]]
-    [[2, 0, 1], [1, 2, 0], [2, 0, 1], [1, 2, 0]]
+    >>> [(s.source.tolist(), s.target.tolist()) for s in build(3)[1]][1:3]
+    [([2, 0, 1], [0, 1, 2]), ([0, 1, 2], [2, 0, 1])]
     """
     gather = bruck_gather(p)
     return p, turned_round(gather, p) + gather

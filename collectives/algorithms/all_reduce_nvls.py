@@ -73,7 +73,7 @@ def closed_form(p: int, size: float, alpha: float, beta: float, segments: int = 
     >>> closed_form(4, 1e6, 0.0, 1e-9, segments=1)
     0.0025
     >>> round(closed_form(4, 1e6, 0.0, 1e-9, segments=1000), 6)  # (1 + 1/4) n beta
-    0.001252
+    0.001253
     """
     if p == 1:
         return 0.0

@@ -65,8 +65,8 @@ def closed_form(p: int, size: float, alpha: float, beta: float, dims: object = N
 
     Examples
     --------
-    >>> closed_form(16, 1e6, 1.0, 0.0, dims=(4, 4)), closed_form(16, 1e6, 0.0, 1e-9, dims=(4, 4))
-    (8.0, 0.001875)
+    >>> closed_form(16, 1e6, 1.0, 0.0, dims=(4, 4)), closed_form(16, 16.0, 0.0, 1.0, dims=(4, 4))
+    (8.0, 30.0)
     """
     _sides(dims, p)
     return 2 * exact_log2(p) * alpha + 2 * (p - 1) / p * size * beta

@@ -25,8 +25,8 @@ def build(p: int) -> tuple[int, list[Step]]:
 
     Examples
     --------
-    >>> [(s.target.tolist(), round(s.fraction[0].item(), 3)) for s in build(5)[1]][:2]
-    [([4, 0, 1, 2, 3], 0.2), ([2, 3, 4, 0, 1], 0.4)]
+    >>> [(s.source.tolist(), round(s.fraction[0].item(), 3)) for s in build(5)[1]][:2]
+    [([1, 2, 3, 4, 0], 0.2), ([3, 4, 0, 1, 2], 0.4)]
     """
     return p, turned_round(bruck_gather(p), p)
 

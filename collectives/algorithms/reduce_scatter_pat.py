@@ -29,8 +29,8 @@ def build(p: int, aggregation: int = AGGREGATION) -> tuple[int, list[Step]]:
 
     Examples
     --------
-    >>> [(s.target.tolist(), s.fraction[0].item()) for s in build(4)[1]]
-    [([3, 0, 1, 2], 0.5), ([2, 3, 0, 1], 0.25)]
+    >>> [(s.source.tolist(), s.fraction[0].item()) for s in build(4)[1]]
+    [([1, 2, 3, 0], 0.5), ([2, 3, 0, 1], 0.25)]
     """
     return p, turned_round(pat_gather(p, aggregation), p)
 

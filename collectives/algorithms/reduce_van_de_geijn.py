@@ -27,7 +27,7 @@ def build(p: int) -> tuple[int, list[Step]]:
     --------
     >>> chunks, steps = build(4)
     >>> [(s.source.tolist(), s.fraction[0].item(), s.repeat) for s in steps]
-    [([1, 2, 3, 0], 0.25, 3), ([1, 3], 0.25, 1), ([2], 0.5, 1)]
+    [([0, 1, 2, 3], 0.25, 3), ([1, 3], 0.25, 1), ([2], 0.5, 1)]
     """
     return p, [ring(p, first=-1, reduce=True), *turned_round(binomial_scatter(p), p, reduce=False)]
 
