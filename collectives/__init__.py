@@ -10,7 +10,7 @@ from topo_sim.collectives.groups import concurrent, on_groups, placed
 from topo_sim.collectives.replay import replay
 from topo_sim.collectives.result import BusyLink, CollectiveCost, CostProfile
 from topo_sim.collectives.router import Router
-from topo_sim.collectives.schedule import Schedule, build_schedule
+from topo_sim.collectives.schedule import Schedule, all_to_all_v, build_schedule
 from topo_sim.collectives.step import ChunkLists, Step, runs
 
 __all__ = [
@@ -26,6 +26,7 @@ __all__ = [
     "Router",
     "Schedule",
     "Step",
+    "all_to_all_v",
     "best_segments",
     "build_schedule",
     "concurrent",

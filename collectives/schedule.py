@@ -7,14 +7,14 @@ from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from topo_sim.base import CollectiveError, format_quantity
 from topo_sim.collectives.algorithms.registry import ALGORITHMS, Plan, option_text
 from topo_sim.collectives.collective import COLLECTIVES, Collective
 from topo_sim.collectives.step import Step
 
-__all__ = ["Schedule", "Step", "build_schedule"]
+__all__ = ["Schedule", "Step", "all_to_all_v", "build_schedule"]
 
 _MOST_RANKS = 2**26
 
@@ -183,6 +183,52 @@ def build_schedule(collective: str, algorithm: str, ranks: int, size: float, **o
         plan.weights,
         plan.reducers,
     )
+
+
+def all_to_all_v(matrix: ArrayLike, algorithm: str = "direct") -> Schedule:
+    """Work out an all-to-all of given bytes, as mixture-of-experts routing makes them.
+
+    Parameters
+    ----------
+    matrix : array_like of float, shape (p, p), B
+        Bytes from each rank (row) to each other; what stands on the diagonal stays where it is.
+    algorithm : str
+        A name in ``ALGORITHMS["all_to_all_v"]``.
+
+    Returns
+    -------
+    Schedule
+        Its size is the largest sum of a row; at another size, all entries grow in proportion.
+
+    Raises
+    ------
+    CollectiveError
+        If it is no square matrix of finite numbers of 0 or more.
+
+    Examples
+    --------
+    >>> from topo_sim.collectives import cost
+    >>> from topo_sim.topo import single_switch
+    >>> schedule = all_to_all_v([[0, 3e9, 0], [1e9, 0, 1e9], [2e9, 0, 5e9]])
+    >>> schedule
+    <Schedule: all_to_all_v/direct, matrix=3x3 matrix, 3 ranks, 6.519 GiB, 1 step, 4 messages>
+    >>> cost(schedule, single_switch(3, bandwidth=1e9, latency=0)).time
+    3.0
+    """
+    try:
+        given = np.asarray(matrix, dtype=np.float64)
+    except (TypeError, ValueError):
+        raise CollectiveError(f"matrix: found {str(matrix)[:60]!r}, expected numbers of bytes") from None
+    if given.ndim != 2 or given.shape[0] != given.shape[1] or not given.size:
+        raise CollectiveError(
+            f"matrix: found shape {given.shape}, expected a row and a column for every rank"
+        )
+    with np.errstate(over="ignore", invalid="ignore"):
+        most = float(given.sum(axis=1).max())
+    size = most if np.isfinite(most) and most >= 0 else 0.0  # what is wrong with it is said by the algorithm
+    if len(given) == 1 and size != most:
+        raise CollectiveError(f"matrix: found {given[0, 0]}, expected a finite number of bytes of 0 or more")
+    return build_schedule("all_to_all_v", algorithm, len(given), size, matrix=given)
 
 
 def _checked_ranks(ranks: object) -> int:

@@ -194,7 +194,8 @@ def option_text(value: object) -> str:
     >>> option_text(8), option_text((4, 4, 2)), option_text(np.zeros((3, 3)))
     ('8', '4x4x2', '3x3 matrix')
     """
-    if isinstance(value, np.ndarray):
+    if isinstance(value, (list, np.ndarray)):
+        value = np.asarray(value)
         return "x".join(map(str, value.shape)) + " matrix"
     return "x".join(map(str, value)) if isinstance(value, tuple) else str(value)
 

@@ -6,8 +6,16 @@ import numpy as np
 import pytest
 
 from topo_sim.base import CollectiveError
-from topo_sim.collectives import build_schedule, cost, lower_bound
-from topo_sim.topo import torus
+from topo_sim.collectives import (
+    ALGORITHMS,
+    all_to_all_v,
+    best_segments,
+    build_schedule,
+    cost,
+    lower_bound,
+    replay,
+)
+from topo_sim.topo import single_switch, torus
 
 
 def on_torus(collective, name, dims, size=1.0, **options):
@@ -146,6 +154,43 @@ def test_all_to_all_v_of_nothing():
         assert schedule.step_count == 0
         result = cost(schedule, torus(4))
         assert (result.time, lower_bound(schedule.collective, torus(4)).pace) == (0.0, 0.0)
+
+
+@pytest.mark.parametrize("name", ["direct", "pairwise"])
+def test_all_to_all_v_of_routed_tokens(name):
+    """Skewed experts: the busiest receiver sets the time, and the bound knows it."""
+    rng = np.random.default_rng(5)
+    matrix = rng.exponential(1e6, (8, 1)) * rng.exponential(1.0, (1, 8)) * (rng.random((8, 8)) < 0.7)
+    schedule = all_to_all_v(matrix, name)
+    replay(schedule)
+    moving = matrix * ~np.eye(8, dtype=bool)
+    assert schedule.bytes_sent == pytest.approx(moving.sum())
+    busiest = max(moving.sum(axis=0).max(), moving.sum(axis=1).max())
+    result = cost(schedule, single_switch(8, bandwidth=1e9, latency=0))
+    assert result.lower_bound == pytest.approx(busiest / 1e9)
+    assert result.time >= result.lower_bound * (1 - 1e-12)
+    if name == "direct":
+        assert result.time == pytest.approx(busiest / 1e9)
+        assert result.busbw == pytest.approx(1e9)
+
+
+@pytest.mark.parametrize(
+    "matrix", [[], [[1, 2]], [1, 2], "x", [[-1.0]], [[math.nan]], [[1, math.inf], [0, 0]], [[-5, 2], [1, 1]]]
+)
+def test_bad_matrices(matrix):
+    with pytest.raises(CollectiveError, match=r"^matrix: found"):
+        all_to_all_v(matrix)
+
+
+def test_best_segments_of_a_chain():
+    p, size, alpha, beta = 64, 1e8, 1e-6, 2e-11
+    form = ALGORITHMS["broadcast"]["chain"].closed_form
+    best = best_segments(p - 1, size, alpha, beta)
+    assert best == round(math.sqrt((p - 2) * size * beta / alpha))
+    times = [form(p, size, alpha, beta, segments=k) for k in range(1, 2000)]
+    assert best == int(np.argmin(times)) + 1
+    assert best_segments(p - 1, 0.0, alpha, beta) == best_segments(1, size, alpha, beta) == 1
+    assert best_segments(p - 1, size, 0.0, beta, most=50) == 50
 
 
 def test_bound_of_a_matrix_is_its_busiest_port():
