@@ -67,7 +67,7 @@ def test_candidates_suit_the_fabric():
 
 def test_candidates_skip_what_is_not_defined():
     names = {name for name, _ in candidates("all_gather", None, 6)}
-    assert names == {"ring", "bruck", "pat", "torus"}
+    assert names == {"ring", "bruck", "pat", "torus", "hierarchical"}
     assert {name for name, _ in candidates("all_gather", None, 8)} == set(ALGORITHMS["all_gather"])
     segments = [options["segments"] for name, options in candidates("all_reduce", ["double_binary_tree"], 8)]
     assert segments == list(ALGORITHMS["all_reduce"]["double_binary_tree"].tunable["segments"])
