@@ -5,6 +5,7 @@ import os
 import click
 
 from topo_sim import __version__
+from topo_sim.commands.calibrate import calibrate
 from topo_sim.commands.collective import collective
 from topo_sim.commands.common import Commands, examples
 from topo_sim.commands.compare import compare
@@ -34,7 +35,7 @@ def main(debug: bool) -> None:
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 
-for command in (compare, info, validate, collective, flow, throughput, list_names):
+for command in (compare, info, validate, collective, flow, throughput, calibrate, list_names):
     main.add_command(command)
 
 if __name__ == "__main__":

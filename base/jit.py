@@ -4,8 +4,11 @@ from collections.abc import Callable
 from typing import Any
 
 from numba import njit
+from numba.core import cgutils, types
+from numba.extending import intrinsic
+from numba.np.arrayobj import make_array
 
-__all__ = ["kernel"]
+__all__ = ["borrowed", "kernel"]
 
 
 def kernel(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -38,3 +41,31 @@ def kernel(function: Callable[..., Any]) -> Callable[..., Any]:
     except RuntimeError:  # no place for the cache
         compiled = njit(nogil=True)(function)
     return compiled
+
+
+@intrinsic
+def borrowed(typingctx: Any, array: Any) -> Any:
+    """See an array without counting references to it; for use inside kernels only.
+
+    Every compiled function that is handed an array counts a reference up and down, two atomic operations:
+    dear for short functions that share much state. The caller has to keep the array itself alive.
+
+    Parameters
+    ----------
+    array : ndarray
+
+    Returns
+    -------
+    ndarray
+        The same memory.
+    """
+    if not isinstance(array, types.Array):
+        return None
+
+    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        view = make_array(signature.return_type)(context, builder, args[0])  # type: ignore[no-untyped-call]
+        view.meminfo = cgutils.get_null_value(view.meminfo.type)  # type: ignore[no-untyped-call]
+        view.parent = cgutils.get_null_value(view.parent.type)  # type: ignore[no-untyped-call]
+        return view._getvalue()
+
+    return array(array), generate

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from topo_sim.topo import Fabric, fat_tree, route, torus
 from topo_sim.topo.flow import Paths
 
-__all__ = ["INSTANCES", "QUICK", "Instance", "Problem"]
+__all__ = ["INSTANCES", "QUICK", "QUICK_RINGS", "RINGS", "Instance", "Problem", "ring_order"]
 
 MEGABYTE = 1_000_000
 
@@ -23,6 +23,9 @@ MEGABYTE = 1_000_000
 class Problem:
     """Whole flows of equal weight; `size` is None where only rates are asked for.
 
+    With `ranks`, flow ``s * ranks + r`` is what rank r sends to the next one in step s of a ring: it waits for
+    what its rank sent and received in the step before.
+
     The peers read links and know nothing of shares: given split flows they would agree with each other
     on another problem, so these are refused.
     """
@@ -30,6 +33,7 @@ class Problem:
     paths: Paths
     capacity: NDArray[np.float64]
     size: NDArray[np.float64] | None = None
+    ranks: int = 0
 
     def __post_init__(self) -> None:
         if self.paths.share is not None:
@@ -112,6 +116,26 @@ def torus_pairs(dims: tuple[int, ...], flows: int) -> Problem:
     source = rng.integers(0, fabric.ranks, flows)
     target = (source + rng.integers(1, fabric.ranks, flows)) % fabric.ranks
     return Problem(_route(fabric, source, target), fabric.capacity.copy())
+
+
+def ring_all_reduce(radix: int, ranks: int) -> Problem:
+    """All steps of a ring all-reduce of 1 MB per rank and step, over endpoints in their order, d-mod-k."""
+    source, half, steps = np.arange(ranks, dtype=np.int32), radix // 2, 2 * (ranks - 1)
+    target = (source + 1) % ranks
+    one, width = fat_tree_paths(radix, source, target, target % half, target // half % half)
+    links = np.tile(one.links, steps)
+    indptr = np.concatenate([[0], np.cumsum(np.tile(np.diff(one.indptr), steps))])
+    size = np.full(ranks * steps, float(MEGABYTE))
+    return Problem(Paths(indptr, links), np.full(width, float(MEGABYTE)), size, ranks)
+
+
+def ring_order(problem: Problem) -> NDArray[np.int64]:
+    """What each flow of a ring waits for, as rows of (flow, parent)."""
+    p = problem.ranks
+    later = np.arange(p, len(problem.paths))
+    own = later - p
+    received = later - p - later % p + (later % p - 1) % p
+    return np.concatenate([np.stack([later, own], axis=1), np.stack([later, received], axis=1)])
 
 
 def _fabric(shape: tuple[int, ...] | int, bandwidth: float) -> Fabric:
@@ -264,5 +288,14 @@ _TINY = [
     Instance("tiny-fat-tree-mod-k-distinct", lambda: all_to_all_mod_k(4, 6, "distinct"), "events"),
 ]
 
+# Flows that wait for others: the plain loop cannot run them, SimGrid can.
+_RINGS = [
+    Instance("ring-all-reduce-256", lambda: ring_all_reduce(16, 256), "events"),
+    Instance("ring-all-reduce-1024", lambda: ring_all_reduce(16, 1024), "events"),
+]
+_TINY_RINGS = [Instance("tiny-ring-all-reduce", lambda: ring_all_reduce(4, 12), "events")]
+
 INSTANCES = {instance.name: instance for instance in _ALL}
 QUICK = {instance.name: instance for instance in _TINY}
+RINGS = {instance.name: instance for instance in _RINGS}
+QUICK_RINGS = {instance.name: instance for instance in _TINY_RINGS}

@@ -1,13 +1,15 @@
 // SimGrid on the flows of a file: finish times of all of them, or one max-min solve.
 //
-//     simgrid_flows events|max_min PROBLEM ANSWER
+//     simgrid_flows events|ring|max_min PROBLEM ANSWER
 //
-// PROBLEM is binary: int64 flows, links, entries; int64 indptr[flows + 1]; int32 links[entries];
+// PROBLEM is binary: int64 flows, links, entries, ranks; int64 indptr[flows + 1]; int32 links[entries];
 // double capacity[links]; double size[flows]. ANSWER is double[flows]: finish times or rates.
 // Prints a line of JSON: version, seconds of set-up, seconds of the run, and how often time advanced.
 //
 // Every flow gets a pair of hosts of its own, so that the pair's static route is the flow's path: n hosts
-// in one full zone have n(n - 1) routes, whatever fabric the paths came from.
+// in one full zone have n(n - 1) routes, whatever fabric the paths came from. In a ring, flow s * ranks + r is what
+// rank r sends to rank r + 1 in step s, by the path of flow r; a rank begins a step when it has sent and received
+// what the step before asked of it.
 #include <chrono>
 #include <cmath>
 #include <cstdint>
@@ -42,6 +44,7 @@ struct Problem {
   std::vector<int64_t> indptr;
   std::vector<int32_t> links;
   std::vector<double> capacity, size;
+  size_t ranks = 0;
   size_t flows() const { return size.size(); }
 };
 
@@ -56,7 +59,8 @@ static Problem read_problem(const char* path)
   std::ifstream in(path, std::ios::binary);
   std::vector<int64_t> header;
   Problem p;
-  fill(in, header, 3);
+  fill(in, header, 4);
+  p.ranks = header[3];
   fill(in, p.indptr, header[0] + 1);
   fill(in, p.links, header[2]);
   fill(in, p.capacity, header[1]);
@@ -132,6 +136,47 @@ static std::vector<double> events(s4u::Engine& engine, const Problem& p, double&
   return finish;
 }
 
+static std::vector<double> ring(s4u::Engine& engine, const Problem& p, double& set_up, double& run, long& steps)
+{
+  const double begin = seconds();
+  const size_t n     = p.ranks;
+  auto* zone         = s4u::create_full_zone("zone");
+  std::vector<s4u::Host*> hosts;
+  for (size_t i = 0; i < n; i++)
+    hosts.push_back(zone->create_host("h" + std::to_string(i), 1e9));
+  std::vector<s4u::Link*> links;
+  for (size_t i = 0; i < p.capacity.size(); i++)
+    links.push_back(zone->create_link("l" + std::to_string(i), p.capacity[i])->set_latency(0.0)->seal());
+  for (size_t r = 0; r < n; r++) {
+    std::vector<s4u::LinkInRoute> route;
+    for (int64_t e = p.indptr[r]; e < p.indptr[r + 1]; e++)
+      route.emplace_back(links[p.links[e]]);
+    zone->add_route(hosts[r]->get_netpoint(), hosts[(r + 1) % n]->get_netpoint(), nullptr, nullptr, route, false);
+  }
+  zone->seal();
+  std::vector<double> finish(p.flows());
+  static char payload;
+  std::vector<s4u::Mailbox*> mailbox;
+  for (size_t r = 0; r < n; r++)
+    mailbox.push_back(s4u::Mailbox::by_name("m" + std::to_string(r)));
+  for (size_t r = 0; r < n; r++)
+    s4u::Actor::create("a" + std::to_string(r), hosts[r], [&, r] {
+      char* data;
+      for (size_t f = r; f < p.flows(); f += n) {
+        auto sent     = mailbox[r]->put_async(&payload, static_cast<uint64_t>(p.size[f]));
+        auto received = mailbox[(r + n - 1) % n]->get_async<char>(&data);
+        sent->wait();
+        received->wait();
+        finish[f] = sent->get_finish_time();
+      }
+    });
+  s4u::Engine::on_time_advance_cb([&steps](double) { ++steps; });
+  set_up = seconds() - begin;
+  engine.run();
+  run = seconds() - begin - set_up;
+  return finish;
+}
+
 // Where a variable keeps its value: found by solving a problem whose answer is an odd number.
 static size_t value_offset()
 {
@@ -178,14 +223,16 @@ int main(int argc, char** argv)
 {
   s4u::Engine engine(&argc, argv);
   if (argc != 4) {
-    std::fprintf(stderr, "usage: simgrid_flows events|max_min PROBLEM ANSWER [--cfg=...]\n");
+    std::fprintf(stderr, "usage: simgrid_flows events|ring|max_min PROBLEM ANSWER [--cfg=...]\n");
     return 1;
   }
   const Problem p = read_problem(argv[2]);
   double set_up = 0.0, run = 0.0;
   long steps = 0;
-  const bool once = std::string(argv[1]) == "max_min";
-  const auto answer = once ? max_min(p, set_up, run) : events(engine, p, set_up, run, steps);
+  const std::string mode = argv[1];
+  const auto answer      = mode == "max_min" ? max_min(p, set_up, run)
+                           : mode == "ring"  ? ring(engine, p, set_up, run, steps)
+                                             : events(engine, p, set_up, run, steps);
   std::ofstream(argv[3], std::ios::binary)
       .write(reinterpret_cast<const char*>(answer.data()), static_cast<std::streamsize>(answer.size() * sizeof(double)));
   int major, minor, patch;

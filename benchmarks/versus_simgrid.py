@@ -18,8 +18,11 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
-from flow import SLOW, ours, select, timed, warm_up
-from instances import INSTANCES, QUICK, Problem
+from flow import SLOW, select, timed, warm_up
+from flow import ours as independent
+from instances import INSTANCES, QUICK, QUICK_RINGS, RINGS, Problem, ring_order
+
+from topo_sim.topo.flow import simulate
 
 HERE = Path(__file__).resolve().parent
 # SimGrid compares to absolute and relative precisions: this is what it can be asked for.
@@ -29,6 +32,13 @@ OPTIONS = (
     "maxmin/precision:1e-9", "surf/precision:1e-9",
 )  # fmt: skip
 AGREED = 1e-7
+
+
+def ours(problem: Problem):
+    """Rates, or finish times; of flows that wait for each other, what waits for what is part of the work."""
+    if not problem.ranks:
+        return independent(problem)
+    return simulate(problem.paths, problem.capacity, problem.size, after=ring_order(problem)).finish
 
 
 def compile_peer(folder: Path) -> Path | None:
@@ -57,7 +67,7 @@ def write_problem(problem: Problem, path: Path) -> None:
     paths, flows = problem.paths, len(problem.paths)
     size = np.zeros(flows) if problem.size is None else problem.size
     with path.open("wb") as out:
-        np.array([flows, problem.capacity.size, paths.links.size], np.int64).tofile(out)
+        np.array([flows, problem.capacity.size, paths.links.size, problem.ranks], np.int64).tofile(out)
         for array, kind in (
             (paths.indptr, np.int64),
             (paths.links, np.int32),
@@ -74,7 +84,7 @@ def run_peer(program: Path, problem: Problem, limit: float, repeat: int):
     """
     given, answer = program.parent / "problem", program.parent / "answer"
     write_problem(problem, given)
-    mode = "max_min" if problem.size is None else "events"
+    mode = "max_min" if problem.size is None else "ring" if problem.ranks else "events"
     command = [str(program), mode, str(given), str(answer), *(f"--cfg={option}" for option in OPTIONS)]
     best = None
     for _ in range(repeat):
@@ -149,7 +159,7 @@ def read_arguments() -> argparse.Namespace:
 
 def main() -> int:
     asked = read_arguments()
-    pool = QUICK if asked.quick else INSTANCES
+    pool = {**QUICK, **QUICK_RINGS} if asked.quick else {**INSTANCES, **RINGS}
     rows = []
     with tempfile.TemporaryDirectory() as folder:
         program = compile_peer(Path(folder))

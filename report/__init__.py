@@ -1,5 +1,6 @@
 """Tables, plots and machine-readable output, made from result objects."""
 
+from topo_sim.report.calibration import calibration_tables, plot_calibration
 from topo_sim.report.formats import to_csv, to_json, write_text
 from topo_sim.report.plots import plot_comparison, save_figure
 from topo_sim.report.tables import (
@@ -13,10 +14,12 @@ from topo_sim.report.tables import (
 )
 
 __all__ = [
+    "calibration_tables",
     "collective_table",
     "comparison_tables",
     "info_table",
     "list_table",
+    "plot_calibration",
     "plot_comparison",
     "save_figure",
     "sharing_table",

@@ -28,10 +28,7 @@ __all__ = [
 LONG_TEXT = 36
 
 
-LONG_TEXT = 36
-
-
-def _table(title: str, columns: Iterable[str], left: int = 1) -> Table:
+def new_table(title: str, columns: Iterable[str], left: int = 1) -> Table:
     table = Table(
         title=Text(title, no_wrap=True), title_justify="left", title_style="bold", box=box.SIMPLE_HEAD
     )
@@ -84,7 +81,7 @@ def comparison_tables(comparison: Comparison) -> RenderableType:
     -------
     rich renderable
     """
-    scalars = _table(
+    scalars = new_table(
         "Fabrics",
         ["fabric", "H100s", "endpoints", "switches", "OCS", "cables", "diameter", "mean hops",
          "injection", "bisection / endpoint", "routing"],
@@ -107,7 +104,7 @@ def comparison_tables(comparison: Comparison) -> RenderableType:
     parts: list[RenderableType] = [scalars]
     for name in comparison.collectives:
         headings = [format_quantity(size, "size") for size in comparison.sizes]
-        table = _table(
+        table = new_table(
             f"Best {COLLECTIVES[name].title}: time, bus bandwidth; algorithm, share of its lower bound",
             ["fabric", *headings],
         )
@@ -143,7 +140,7 @@ def collective_table(result: CollectiveTable) -> RenderableType:
     rich renderable
     """
     first = result.costs[0]
-    table = _table(
+    table = new_table(
         f"{COLLECTIVES[result.collective].title} on {result.fabric}: {first.ranks} ranks, {first.routing}",
         ["size", "algorithm", "time", "algbw", "busbw", "lower bound", "of bound", "steps", "busiest link"],
         left=2,
@@ -188,7 +185,7 @@ def sharing_table(result: Sharing) -> RenderableType:
     rich renderable
     """
     summary = result.to_dict()
-    table = _table(f"{result.pattern} on {result.fabric}: max-min fair rates", ["", ""])
+    table = new_table(f"{result.pattern} on {result.fabric}: max-min fair rates", ["", ""])
     table.show_header = False
     for label, value in (
         ("flows", f"{summary['flows']:,}"),
@@ -203,7 +200,7 @@ def sharing_table(result: Sharing) -> RenderableType:
         (f"last flow of {format_quantity(result.size, 'size')} ends", format_quantity(result.finish, "time")),
     ):
         table.add_row(label, value)
-    held = _table("Links that hold most flows back", ["link", "flows"])
+    held = new_table("Links that hold most flows back", ["link", "flows"])
     for name, flows in result.full_links:
         held.add_row(name, f"{flows:,}")
     note = "  certificate checked: no link over capacity, every flow has a full link where none is faster"
@@ -223,7 +220,7 @@ def throughput_table(result: Throughput) -> RenderableType:
     """
     flow, bounds = result.flow, result.flow.bounds
     title = f"{flow.demand} on {flow.fabric}: throughput per unit of demand"
-    table = _table(title, ["", "rate", "theta / rate", ""])
+    table = new_table(title, ["", "rate", "theta / rate", ""])
     rows = [
         ("theta, best splitting of flows", flow.theta, f"{flow.method}, {flow.steps:,} steps"),
         ("proven upper bound", flow.upper, f"gap {max(flow.gap, 0.0):.2g}"),
@@ -236,7 +233,7 @@ def throughput_table(result: Throughput) -> RenderableType:
         known = math.isfinite(rate)
         share = f"{flow.theta / rate:.4f}" if known and rate > 0 else "-"
         table.add_row(label, format_quantity(rate, "rate", 5) if known else "not computed", share, note)
-    held = _table("Fullest links", ["link", "load / capacity"])
+    held = new_table("Fullest links", ["link", "load / capacity"])
     for name, value in result.full_links:
         held.add_row(name, f"{value:.4f}")
     return Group(table, held)
@@ -256,7 +253,7 @@ def info_table(fabric: Fabric, m: FabricMetrics, text: Sequence[tuple[str, str]]
     -------
     rich renderable
     """
-    table = _table(fabric.name, ["", ""], left=2)
+    table = new_table(fabric.name, ["", ""], left=2)
     table.columns[1].no_wrap = False
     table.show_header = False
     rows = [
@@ -276,7 +273,7 @@ def info_table(fabric: Fabric, m: FabricMetrics, text: Sequence[tuple[str, str]]
     ]
     for label, value in rows:
         table.add_row(label, value)
-    links = _table("Links by kind", ["medium", "bandwidth", "latency", "links"])
+    links = new_table("Links by kind", ["medium", "bandwidth", "latency", "links"])
     for medium, capacity, latency, count in link_kinds(fabric):
         rate, delay = format_quantity(capacity, "rate"), format_quantity(latency, "time")
         links.add_row(medium, rate, delay, f"{count:,}")
@@ -316,7 +313,7 @@ def list_table(title: str, rows: Sequence[dict[str, Any]]) -> RenderableType:
     -------
     rich renderable
     """
-    table = _table(title, list(rows[0]) if rows else ["name"], left=99)
+    table = new_table(title, list(rows[0]) if rows else ["name"], left=99)
     for column, key in zip(table.columns, rows[0] if rows else (), strict=False):
         longest = max(len(str(row[key])) for row in rows)
         column.no_wrap = longest <= LONG_TEXT and key != list(rows[0])[-1]

@@ -1,5 +1,6 @@
 """What a user runs: each study loads fabrics, calls the rooms below and returns results."""
 
+from topo_sim.studies.calibrate import Calibration, calibrate
 from topo_sim.studies.collective import CollectiveTable, cost_table
 from topo_sim.studies.compare import DEFAULT_FABRICS, Comparison, compare
 from topo_sim.studies.sharing import PATTERNS, Sharing, share_bandwidth
@@ -8,10 +9,12 @@ from topo_sim.studies.throughput import Throughput, measure_throughput
 __all__ = [
     "DEFAULT_FABRICS",
     "PATTERNS",
+    "Calibration",
     "CollectiveTable",
     "Comparison",
     "Sharing",
     "Throughput",
+    "calibrate",
     "compare",
     "cost_table",
     "measure_throughput",

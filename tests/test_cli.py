@@ -18,7 +18,7 @@ from topo_malformed_cases import MALFORMED
 from topo_sim.cli import main
 
 ROOT = Path(__file__).resolve().parent.parent
-COMMANDS = ["compare", "info", "validate", "collective", "flow", "throughput", "list"]
+COMMANDS = ["compare", "info", "validate", "collective", "flow", "throughput", "calibrate", "list"]
 
 
 def run(*arguments):

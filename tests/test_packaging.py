@@ -94,6 +94,14 @@ def test_topology_files_are_installed():
     assert shipped <= installed
 
 
+@pytest.mark.parametrize("room", ["collectives/measured", "collectives/models"])
+def test_data_of_the_cost_models_is_installed(room):
+    shipped = {f.name for f in (ROOT / room).iterdir() if f.suffix in {".csv", ".yaml"}}
+    assert shipped
+    inside = resources.files("topo_sim").joinpath(*room.split("/"))
+    assert shipped <= {f.name for f in inside.iterdir()}
+
+
 HEAVY = "networkx", "numba", "numpy", "matplotlib", "pydantic", "rich", "scipy", "yaml"
 
 

@@ -1,6 +1,6 @@
 """Cost models of collectives: how long a schedule takes on a fabric, by different rules. One per file."""
 
-from topo_sim.collectives.models import step  # noqa: F401  (registers itself)
+from topo_sim.collectives.models import calibrated, nccl, step  # noqa: F401  (register themselves)
 from topo_sim.collectives.models.registry import COST_MODELS, CostModel
 
 __all__ = ["COST_MODELS", "CostModel"]

@@ -4,17 +4,15 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from topo_sim.base import FlowError
-from topo_sim.topo.flow.event_kernels import plain_events
-from topo_sim.topo.flow.kernels import all_touch, fluid_events
-from topo_sim.topo.flow.max_min import solver_arrays
+from topo_sim.topo.flow.kernels import all_touch
 from topo_sim.topo.flow.paths import Paths, check_capacity, check_values
+from topo_sim.topo.flow.simulation import check_tolerance, run_events
 from topo_sim.topo.flow.symmetry import quotient
 
 __all__ = ["completion_times"]
 
-# Path entries above which looking for symmetry, and repairing rates event by event, are worth it.
+# Path entries above which looking for symmetry is worth it.
 WORTH_REDUCING = 4096
-WORTH_REPAIRING = 4096
 
 
 def completion_times(
@@ -52,6 +50,10 @@ def completion_times(
     FlowError
         If an array does not fit or holds a negative, NaN or infinite value.
 
+    See Also
+    --------
+    simulate : flows that wait for each other, what links carry when, and how often rates changed.
+
     Notes
     -----
     Between events all rates are max-min fair. A flow takes its bandwidth on all its links from its
@@ -69,8 +71,7 @@ def completion_times(
     sizes = check_values(size, "size", flows)
     starts = check_values(start, "start", flows)
     delays = check_values(latency, "latency", flows)
-    if not 0 <= tolerance <= 1e-3:
-        raise FlowError(f"tolerance: found {tolerance!r}, expected a number from 0 to 0.001")
+    check_tolerance(tolerance)
     with np.errstate(over="ignore"):
         finish = sending_ends(paths, limits, sizes, starts, tolerance)
     if not np.isfinite(finish).all():
@@ -123,26 +124,3 @@ def _balanced_end(
         return 0.0 if size[0] == 0.0 else None
     marked = busy >= longest * (1 - 1e-13)
     return float(longest) if all_touch(paths.indptr, paths.links, marked) else None
-
-
-def run_events(
-    paths: Paths,
-    capacity: NDArray[np.float64],
-    size: NDArray[np.float64],
-    start: NDArray[np.float64],
-    tolerance: float,
-) -> NDArray[np.float64]:
-    """Run the event loop on checked arrays; returns when each flow's last byte is sent, s."""
-    finish = start.copy()
-    small = paths.links.size <= WORTH_REPAIRING
-    if small or paths.share is not None or not np.isfinite(capacity).all():
-        p = solver_arrays(paths, capacity.size)
-        rows = (p.indptr, p.links, p.share, p.by_link, p.flows)
-        fluid_events(*rows, capacity, size, start, tolerance, finish)
-        return finish
-    crossing = np.flatnonzero(np.diff(paths.indptr))
-    whole = paths if crossing.size == len(paths) else paths.take(crossing)
-    ends = np.empty(crossing.size)
-    plain_events(whole.indptr, whole.links, capacity, size[crossing], start[crossing], tolerance, ends)
-    finish[crossing] = ends
-    return finish

@@ -1,293 +1,171 @@
-"""The compiled event loop for whole flows of equal weight: after each event, only what it can touch.
+"""The compiled event loop: flows start when they are due and their parents have ended, share, and end.
 
-It calls `plain_rates` of another file, whose edits the on-disk cache of compiled code does not notice:
-clear that cache (tests use a fresh one) after editing plain_kernels.py.
+Edits across files go unnoticed by the on-disk cache of compiled code: clear it (tests use a fresh one) after
+editing heap_kernels.py, state_kernels.py or reshare_kernels.py.
 """
 
 from collections import namedtuple
 
 import numpy as np
 
-from topo_sim.base.jit import kernel
-from topo_sim.topo.flow.plain_kernels import plain_rates
+from topo_sim.base.jit import borrowed, kernel
+from topo_sim.topo.flow.heap_kernels import heap_drop, heap_new, heap_set, heap_view
+from topo_sim.topo.flow.reshare_kernels import arrive, depart, reshare
+from topo_sim.topo.flow.state_kernels import new_state, state_view, sum_afresh
 
-__all__ = ["plain_events"]
+__all__ = ["run_flows"]
 
-# A set of flows to solve again that outgrows this is widened at once to all that can change.
-MANY = 128
-# What links carry is kept up to date by differences, and summed afresh after so many events.
+# The sums that links keep are made afresh after so many events, against the drift of rounding.
 RESUM = 256
-# Relative slack when rates and loads are compared.
-SLACK = 1e-12
 
-# The problem, and per flow: rate, bottleneck link, end at that rate, bytes left at a time `since`, the
-# epoch in which it was last in the set to be solved, and its place in the heap of ends.
-Flows = namedtuple("Flows", "indptr links size rate tight end remaining since inside where heap")
-# Per link: capacity, sum of rates, the entries of running flows (list `member[by_link[l]:]` of length
-# `length[l]`, each entry's place in it `slot`, its flow `owner`), and marks for `_repair`.
-Links = namedtuple("Links", "capacity carried by_link member length slot owner mark local")
-# The set of flows to be solved again, with their new rates and bottlenecks.
-Chosen = namedtuple("Chosen", "flow rate tight")
+# What a run is given: per flow bytes, start, latency after the last byte, what must pass between the
+# arrival of its last parent and its start, and its children (`child` from `by_parent` on); a tolerance,
+# relative to the time.
+Work = namedtuple("Work", "size start latency delay by_parent child tolerance")
+# What links have carried: per bin of `width[0]` s and link, bytes; the rate on each link since `since`.
+Trace = namedtuple("Trace", "carried width rate since")
 
 
 @kernel
-def _enter(f, flows, links):
-    """Put the entries of a flow into the lists of its links."""
-    for e in range(flows.indptr[f], flows.indptr[f + 1]):
-        link = flows.links[e]
-        links.member[links.by_link[link] + links.length[link]] = e
-        links.slot[e] = links.length[link]
-        links.length[link] += 1
+def _next_end(number, s, due):
+    """Say when the next flow of the group of a link ends."""
+    on, more = s.link[number], s.more[number]
+    if more.many > 0:
+        left = s.flow[s.group[more.begin]].target - more.grown
+        heap_set(number, more.since + max(left, 0.0) / on.level, due.node, due.items, due.count)
+    else:
+        heap_drop(number, due.node, due.items, due.count)
 
 
 @kernel
-def _leave(f, flows, links):
-    """Take the entries of a flow out of the lists of its links; the last one fills the gap."""
-    for e in range(flows.indptr[f], flows.indptr[f + 1]):
-        link = flows.links[e]
-        links.carried[link] -= flows.rate[f]
-        links.length[link] -= 1
-        moved = links.member[links.by_link[link] + links.length[link]]
-        links.member[links.by_link[link] + links.slot[e]] = moved
-        links.slot[moved] = links.slot[e]
+def _look_ahead(now, s, due, trace):
+    """Say of each touched link when the next flow of its group ends; book what it has carried so far."""
+    for i in range(s.count[0]):
+        number = s.touched[i]
+        on = s.link[number]
+        _next_end(number, s, due)
+        if trace.width.size > 0:
+            _book(number, now, trace)
+            trace.rate[number] = on.others + (on.claim * on.level if s.more[number].many > 0 else 0.0)
+    s.count[0] = 0
+    s.count[1] += 1
 
 
 @kernel
-def _place(f, flows, running):
-    """Move a flow whose end has changed to its place in the heap of ends."""
-    heap, where, end = flows.heap, flows.where, flows.end
-    i, key = where[f], end[f]
-    while i > 0 and end[heap[(i - 1) // 2]] > key:
-        heap[i] = heap[(i - 1) // 2]
-        where[heap[i]] = i
-        i = (i - 1) // 2
-    while True:
-        child = 2 * i + 1
-        if child >= running:
-            break
-        if child + 1 < running and end[heap[child + 1]] < end[heap[child]]:
-            child += 1
-        if end[heap[child]] >= key:
-            break
-        heap[i] = heap[child]
-        where[heap[i]] = i
-        i = child
-    heap[i], where[f] = f, i
+def _book(link, now, trace):
+    """Put what a link has carried since it was last looked at into the bins of time."""
+    if trace.width[0] == 0.0:
+        trace.width[0] = now / trace.carried.shape[0]
+    while trace.width[0] * trace.carried.shape[0] < now:  # bins grow twice as wide: join neighbours
+        for b in range(trace.carried.shape[0]):
+            for other in range(trace.rate.size):
+                amount = trace.carried[b, other]
+                trace.carried[b, other] = 0.0
+                trace.carried[b // 2, other] += amount
+        trace.width[0] *= 2.0
+    width, begin = trace.width[0], trace.since[link]
+    trace.since[link] = now
+    if trace.rate[link] <= 0.0:
+        return
+    b = min(int(begin / width), trace.carried.shape[0] - 1)
+    while begin < now:
+        end = min(now, (b + 1) * width) if b + 1 < trace.carried.shape[0] else now
+        trace.carried[b, link] += trace.rate[link] * max(end - begin, 0.0)
+        begin = end
+        b += 1
 
 
 @kernel
-def _widen(chosen, count, epoch, touched, spare, load, most, reach, flows, links):
-    """Add the flows outside the set that the new rates inside it leave without a bottleneck.
-
-    Of each touched link, `spare` is what the rest leaves of it, `load` and `most` are the sum and the
-    largest of the new rates, `reach` is the rate of those that it holds back (negative if none).
-    """
-    for i in range(touched.size):
-        link = touched[i]
-        limit = links.capacity[link]
-        full = limit - spare[i] + load[i] >= limit * (1.0 - SLACK)
-        for k in range(links.by_link[link], links.by_link[link] + links.length[link]):
-            h = links.owner[links.member[k]]
-            if flows.inside[h] == epoch:
-                continue
-            squeezed = reach[i] >= 0.0 and flows.rate[h] > reach[i] * (1.0 + SLACK)
-            overtaken = not full or most[i] > flows.rate[h] * (1.0 + SLACK)
-            if squeezed or (flows.tight[h] == link and overtaken):
-                flows.inside[h] = epoch
-                chosen.flow[count] = h
-                count += 1
-    return count
-
-
-@kernel
-def _widen_to_all(chosen, count, epoch, floor, running, flows):
-    """Add all running flows with a rate of at least `floor`."""
-    for i in range(running):
-        h = flows.heap[i]
-        if flows.inside[h] != epoch and flows.rate[h] >= floor:
-            flows.inside[h] = epoch
-            chosen.flow[count] = h
-            count += 1
-    return count
-
-
-@kernel
-def _solve(chosen, count, stamp, flows, links):
-    """Solve the set against the rest. Returns its rows, the links touched and what the rest leaves."""
-    entries, width, used = 0, 0, 0
-    for j in range(count):
-        entries += flows.indptr[chosen.flow[j] + 1] - flows.indptr[chosen.flow[j]]
-    rows, begin = np.empty(entries, np.int32), np.empty(count + 1, np.int64)
-    touched = np.empty(min(entries, links.capacity.size), np.int32)
-    spare = np.empty(touched.size)
-    for j in range(count):
-        f = chosen.flow[j]
-        begin[j] = used
-        for e in range(flows.indptr[f], flows.indptr[f + 1]):
-            link = flows.links[e]
-            if links.mark[link] != stamp:
-                links.mark[link], links.local[link], touched[width] = stamp, width, link
-                spare[width] = links.capacity[link] - links.carried[link]
-                width += 1
-            rows[used] = links.local[link]
-            spare[links.local[link]] += flows.rate[f]
-            used += 1
-    begin[count] = used
-    spare = np.maximum(spare[:width], 0.0)
-    plain_rates(begin, rows, spare, chosen.rate[:count], chosen.tight[:count])
-    return begin, rows, touched[:width], spare
-
-
-@kernel
-def _repair(chosen, count, epoch, stamp, floor, running, flows, links):
-    """Solve a set of flows against the rest, and widen it until all flows have a bottleneck.
-
-    The rest keeps its rates, which is right as soon as every flow outside still has a full link on
-    which none is faster: the certificate of max-min fairness. A set that grows large is widened at once
-    to all flows with a rate of at least `floor`, the lowest level at which water-filling goes another
-    way than before. Returns the size of the set and the stamp used last.
-    """
-    complete = False
-    while True:
-        stamp += 1
-        begin, rows, touched, spare = _solve(chosen, count, stamp, flows, links)
-        if not complete:
-            width = touched.size
-            load, most, reach = np.zeros(width), np.zeros(width), np.full(width, -1.0)
-            for j in range(count):
-                reach[chosen.tight[j]] = chosen.rate[j]
-                for e in range(begin[j], begin[j + 1]):
-                    load[rows[e]] += chosen.rate[j]
-                    most[rows[e]] = max(most[rows[e]], chosen.rate[j])
-            wider = _widen(chosen, count, epoch, touched, spare, load, most, reach, flows, links)
-            if wider > count:
-                count = wider
-                if count > MANY:
-                    count = _widen_to_all(chosen, count, epoch, floor, running, flows)
-                    complete = True
-                continue
-        for j in range(count):
-            chosen.tight[j] = touched[chosen.tight[j]]
-        return count, stamp
-
-
-@kernel
-def _retire(now, epoch, running, chosen, flows, links, finish):
-    """End the flows whose time has come, and choose those that their links held back.
-
-    Returns how many still run, how many are chosen, and the lowest rate that ended.
-    """
-    gone, floor = 0, np.inf
-    while running > 0 and flows.end[flows.heap[0]] <= now:
-        f = flows.heap[0]
-        finish[f] = flows.end[f]
-        floor = min(floor, flows.rate[f] * (1.0 - 1e-9))
-        running -= 1
-        last = flows.heap[running]
-        flows.heap[0], flows.where[last] = last, 0
-        if running > 0:
-            _place(last, flows, running)
-        _leave(f, flows, links)
-        flows.inside[f] = epoch
-        chosen.flow[flows.size.size - 1 - gone] = f
+def _end_flows(until, now, s, due, finish, ended):
+    """End the flows that are due; returns how many, listed in `ended`."""
+    gone, node, items, count = 0, due.node, due.items, due.count
+    while count[0] > 0 and node[items[0]].key <= until:
+        number = items[0]
+        f = s.group[s.more[number].begin]
+        finish[f] = node[number].key
+        ended[gone] = f
         gone += 1
-    count = 0
-    for g in range(gone):
-        f = chosen.flow[flows.size.size - 1 - g]
-        for e in range(flows.indptr[f], flows.indptr[f + 1]):
-            link = flows.links[e]
-            for k in range(links.by_link[link], links.by_link[link] + links.length[link]):
-                h = links.owner[links.member[k]]
-                if flows.tight[h] == link and flows.inside[h] != epoch:
-                    flows.inside[h] = epoch
-                    chosen.flow[count] = h
-                    count += 1
-    return running, count, floor
+        depart(f, now, s)
+        _next_end(number, s, due)
+    return gone
 
 
 @kernel
-def _apply(now, chosen, count, running, flows, links):
-    """Give the chosen flows their new rates."""
-    for j in range(count):
-        f, rate = chosen.flow[j], chosen.rate[j]
-        flows.tight[f] = chosen.tight[j]
-        if rate != flows.rate[f]:
-            flows.remaining[f] -= flows.rate[f] * (now - flows.since[f])
-            for e in range(flows.indptr[f], flows.indptr[f + 1]):
-                links.carried[flows.links[e]] += rate - flows.rate[f]
-            flows.rate[f], flows.since[f] = rate, now
-            flows.end[f] = now + max(flows.remaining[f], 0.0) / rate
-            _place(f, flows, running)
+def _free_children(f, work, waiting, begin, finish, coming):
+    """Let the flows that waited for f alone be the next to start."""
+    if work.child.size == 0:
+        return
+    for k in range(work.by_parent[f], work.by_parent[f + 1]):
+        child = work.child[k]
+        waiting[child] -= 1
+        begin[child] = max(begin[child], finish[f] + work.latency[f] + work.delay[child])
+        if waiting[child] == 0:
+            heap_set(child, begin[child], coming.node, coming.items, coming.count)
 
 
 @kernel
-def _set_up(indptr, links, capacity, size):
-    """Make the state of the event loop: all flows out, all links idle."""
-    flows, width = size.size, capacity.size
-    by_link, owner = np.zeros(width + 1, np.int64), np.empty(links.size, np.int32)
-    for f in range(flows):
-        for e in range(indptr[f], indptr[f + 1]):
-            by_link[links[e] + 1] += 1
-            owner[e] = f
-    for link in range(width):
-        by_link[link + 1] += by_link[link]
-    return (
-        Flows(
-            indptr, links, size, np.zeros(flows), np.full(flows, -1, np.int32), np.full(flows, np.inf),
-            size.copy(), np.zeros(flows), np.zeros(flows, np.int64), np.empty(flows, np.int32),
-            np.empty(flows, np.int32),
-        ),
-        Links(
-            capacity, np.zeros(width), by_link, np.empty(links.size, np.int32), np.zeros(width, np.int32),
-            np.empty(links.size, np.int32), owner, np.zeros(width, np.int64), np.empty(width, np.int32),
-        ),
-        Chosen(np.empty(flows, np.int32), np.empty(flows), np.empty(flows, np.int32)),
-    )  # fmt: skip
+def _start_flows(until, s, work, waiting, begin, finish, coming):
+    """Start the flows that are due; returns how many now run. Those without bytes or links end at once."""
+    running, node, items, count = 0, coming.node, coming.items, coming.count
+    while count[0] > 0 and node[items[0]].key <= until:
+        f = items[0]
+        heap_drop(f, node, items, count)
+        if work.size[f] > 0.0 and s.indptr[f + 1] > s.indptr[f]:
+            arrive(f, s)
+            running += 1
+        else:
+            finish[f] = begin[f]
+            _free_children(f, work, waiting, begin, finish, coming)
+    return running
 
 
 @kernel
-def _carry(running, flows, links):
-    """Sum afresh what each link carries."""
-    links.carried[:] = 0.0
-    for i in range(running):
-        f = flows.heap[i]
-        for e in range(flows.indptr[f], flows.indptr[f + 1]):
-            links.carried[flows.links[e]] += flows.rate[f]
+def _run(s, due, coming, waiting, ended, work, trace, begin, finish):
+    """Go from event to event; returns how many there were and how many links they visited."""
+    epoch, settled = 0, 0
+    while due.count[0] > 0 or coming.count[0] > 0:
+        now = due.node[due.items[0]].key if due.count[0] > 0 else np.inf
+        if coming.count[0] > 0:
+            now = min(now, coming.node[coming.items[0]].key)
+        until = now * (1.0 + work.tolerance)
+        gone = _end_flows(until, now, s, due, finish, ended)
+        for i in range(gone):
+            _free_children(ended[i], work, waiting, begin, finish, coming)
+        came = _start_flows(until, s, work, waiting, begin, finish, coming)
+        if gone + came > 0:
+            epoch += 1
+            settled += reshare(now, s)
+            _look_ahead(now, s, due, trace)
+            if epoch % RESUM == 0:
+                sum_afresh(now, s)
+    return epoch, settled
 
 
 @kernel
-def plain_events(indptr, path_links, capacity, size, start, tolerance, finish):
-    """Fluid events of whole flows; fills `finish` with the time at which each has sent its last byte.
+def run_flows(indptr, links, share, capacity, work, trace, begin, finish):
+    """Run flows to their ends; fills `begin` and `finish` with the times of their first and last bytes, s.
 
-    Every flow must cross a link and all capacities be finite. Ends within `tolerance` (relative to the
-    time) of the next one count as simultaneous. Returns the number of events and how many flows they
-    solved in all.
+    All capacities must be finite. Events within the tolerance (relative to the time) of the next one count
+    as simultaneous. Flows that wait for each other in a circle never start: their `finish` stays NaN.
+    Returns how often bandwidth was shared anew and how many links were settled in all.
     """
-    flows, links, chosen = _set_up(indptr, path_links, capacity, size)
-    order = np.argsort(start, kind="mergesort")
-    running, arrived, epoch, solved, stamp = 0, 0, 0, 0, 0
-    while running > 0 or arrived < size.size:
-        now = flows.end[flows.heap[0]] if running > 0 else np.inf
-        if arrived < size.size:
-            now = min(now, start[order[arrived]])
-        epoch += 1
-        if epoch % RESUM == 0:
-            _carry(running, flows, links)
-        until = now * (1.0 + tolerance)
-        running, count, floor = _retire(until, epoch, running, chosen, flows, links, finish)
-        while arrived < size.size and start[order[arrived]] <= now:
-            f = order[arrived]
-            arrived += 1
-            finish[f] = start[f]
-            if size[f] > 0.0:
-                _enter(f, flows, links)
-                flows.heap[running], flows.where[f], flows.since[f] = f, running, now
-                flows.inside[f], floor = epoch, 0.0
-                running += 1
-                chosen.flow[count] = f
-                count += 1
-        if count > 0:
-            count, stamp = _repair(chosen, count, epoch, stamp, floor, running, flows, links)
-            _apply(now, chosen, count, running, flows, links)
-            solved += count
-    return epoch, solved
+    state = new_state(indptr, links, share, capacity, work.size, int(trace.width.size > 0))
+    due, coming = heap_new(capacity.size), heap_new(work.size.size)
+    waiting, ended = np.zeros(work.size.size, np.int32), np.empty(work.size.size, np.int32)
+    for k in range(work.child.size):
+        waiting[work.child[k]] += 1
+    for f in range(work.size.size):
+        begin[f], finish[f] = work.start[f], np.nan
+        if waiting[f] == 0:
+            heap_set(f, begin[f], coming.node, coming.items, coming.count)
+    work = Work(
+        borrowed(work.size), borrowed(work.start), borrowed(work.latency), borrowed(work.delay),
+        borrowed(work.by_parent), borrowed(work.child), work.tolerance,
+    )  # fmt: skip
+    events, settled = _run(
+        state_view(state), heap_view(due), heap_view(coming), borrowed(waiting), borrowed(ended), work,
+        trace, borrowed(begin), borrowed(finish),
+    )  # fmt: skip
+    # Used once more, so that what the views saw lives until here.
+    state.count[0], due.count[0], coming.count[0], waiting[:0], ended[:0] = 0, 0, 0, 0, 0
+    return events, settled

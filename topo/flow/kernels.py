@@ -1,4 +1,4 @@
-"""The compiled loops: walks over paths, water-filling, the fluid event loop, colour refinement.
+"""The compiled loops: walks over paths, water-filling, colour refinement.
 
 They live in one file since the on-disk cache does not notice edits across files.
 """
@@ -11,7 +11,6 @@ __all__ = [
     "add_rows",
     "all_touch",
     "count_distinct",
-    "fluid_events",
     "recolour_flows",
     "recolour_links",
     "sum_rows",
@@ -158,75 +157,6 @@ def water_fill(
     for f in range(indptr.size - 1):
         if rate[f] < 0.0:
             rate[f] = np.inf
-
-
-@kernel
-def fluid_events(indptr, links, share, by_link, flows, capacity, size, start, tolerance, finish):
-    """Fill `finish` with the time at which the last byte of each flow enters its path.
-
-    Rates are max-min fair among the flows under way and are solved again at every arrival and end.
-    Ends within `tolerance` (relative to the current time) of the next one count as simultaneous.
-    Returns the number of solves.
-    """
-    count, width = size.size, capacity.size
-    left, claim, fresh, level = np.empty(width), np.empty(width), np.empty(width), np.empty(width)
-    users, heap = np.empty(width, np.int64), np.empty(width, np.int64)
-    weight, rate, remaining = np.ones(count), np.zeros(count), size.copy()
-    order = np.argsort(start, kind="mergesort")
-    active = np.empty(count, np.int64)
-    running, arrived, solves = 0, 0, 0
-    now = start[order[0]] if count > 0 else 0.0
-    while running > 0 or arrived < count:
-        if running == 0 and start[order[arrived]] > now:
-            now = start[order[arrived]]
-        while arrived < count and start[order[arrived]] <= now:
-            f = order[arrived]
-            arrived += 1
-            if size[f] == 0.0:
-                finish[f] = start[f]
-            else:
-                active[running] = f
-                running += 1
-        if running == 0:
-            continue
-        for i in range(running):
-            rate[active[i]] = -1.0
-        water_fill(
-            indptr,
-            links,
-            share,
-            by_link,
-            flows,
-            weight,
-            capacity,
-            rate,
-            left,
-            claim,
-            fresh,
-            users,
-            level,
-            heap,
-        )
-        solves += 1
-        step = np.inf
-        for i in range(running):
-            step = min(step, remaining[active[i]] / rate[active[i]])
-        soon = start[order[arrived]] if arrived < count else np.inf
-        until = min(now + step, soon)
-        slack = tolerance * until
-        kept = 0
-        for i in range(running):
-            f = active[i]
-            if now + remaining[f] / rate[f] <= until + slack:
-                finish[f] = now + remaining[f] / rate[f]
-                rate[f] = 0.0
-            else:
-                remaining[f] -= rate[f] * (until - now)
-                active[kept] = f
-                kept += 1
-        running = kept
-        now = until
-    return solves
 
 
 @kernel

@@ -9,7 +9,8 @@ import naive
 from topo_sim.base import FlowError
 from topo_sim.topo import fat_tree, route, torus
 from topo_sim.topo.flow import Paths, completion_times, max_min_rates
-from topo_sim.topo.flow.completion import _balanced_end, run_events
+from topo_sim.topo.flow.completion import _balanced_end
+from topo_sim.topo.flow.simulation import run_events
 
 
 @pytest.fixture(autouse=True, scope="module")

@@ -2,33 +2,13 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-import naive
 from topo_sim.base import FlowError
-from topo_sim.topo import fat_tree, route, torus
-from topo_sim.topo.flow import Paths, check_max_min, completion, max_min_rates
-from topo_sim.topo.flow.completion import run_events
-from topo_sim.topo.flow.kernels import fluid_events
-from topo_sim.topo.flow.max_min import solver_arrays
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _repair_small_problems_too():
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(completion, "WORTH_REPAIRING", 0)
-        yield
+from topo_sim.topo.flow import Paths, check_max_min, max_min_rates
 
 
 def random_paths(rng, flows, links, longest):
     return Paths.from_lists([rng.integers(0, links, rng.integers(1, longest + 1)) for _ in range(flows)])
-
-
-def general_events(paths, capacity, size, start):
-    p, finish = solver_arrays(paths, capacity.size), np.zeros(len(paths))
-    fluid_events(p.indptr, p.links, p.share, p.by_link, p.flows, capacity, size, start, 1e-12, finish)
-    return finish
 
 
 # Few flows per link are settled in rounds, many link by link; both shapes of row are met.
@@ -58,44 +38,6 @@ def test_levels_of_very_different_size():
     capacity = np.concatenate([[1e-3], rng.uniform(1e3, 1e6, 50)])
     paths = Paths.from_lists(lists)
     check_max_min(paths, capacity, max_min_rates(paths, capacity))
-
-
-@given(st.integers(0, 10**6), st.integers(1, 60), st.integers(1, 25), st.booleans())
-def test_events_equal_those_of_the_general_kernel(seed, flows, links, spread):
-    rng = np.random.default_rng(seed)
-    paths, capacity = random_paths(rng, flows, links, 5), rng.uniform(1, 5, links)
-    size = rng.uniform(0, 3, flows) if spread else rng.integers(0, 3, flows).astype(float)
-    start = rng.uniform(0, 2, flows) * rng.integers(0, 2)
-    found = run_events(paths, capacity, size, start, 1e-12)
-    np.testing.assert_allclose(found, general_events(paths, capacity, size, start), rtol=1e-9, atol=1e-12)
-
-
-@pytest.mark.parametrize(("flows", "links"), [(700, 40), (500, 500)])
-@pytest.mark.parametrize("late", [False, True])
-def test_events_that_touch_many_flows(flows, links, late):
-    rng = np.random.default_rng(flows + late)
-    paths, capacity = random_paths(rng, flows, links, 6), rng.uniform(1, 3, links)
-    size, start = rng.uniform(0.5, 1.5, flows), rng.uniform(0, 5, flows) * late
-    found = run_events(paths, capacity, size, start, 1e-12)
-    np.testing.assert_allclose(found, general_events(paths, capacity, size, start), rtol=1e-9)
-
-
-def test_events_on_fabrics():
-    rng = np.random.default_rng(3)
-    for fabric, routing in ((torus((4, 4, 4), bandwidth=1.0), None), (fat_tree(8, bandwidth=1.0), "ecmp")):
-        target = rng.permutation(fabric.ranks)
-        source = np.flatnonzero(target != np.arange(fabric.ranks))
-        paths, size = route(fabric, source, target[source], routing), rng.uniform(0.5, 1.5, len(source))
-        found = run_events(paths, fabric.capacity.copy(), size, np.zeros(len(size)), 1e-12)
-        expected = general_events(paths, fabric.capacity.copy(), size, np.zeros(len(size)))
-        np.testing.assert_allclose(found, expected, rtol=1e-9)
-
-
-def test_a_path_that_crosses_a_link_twice():
-    paths = Paths.from_lists([[0, 0], [0], [1, 0, 1]])
-    sizes, capacity = np.array([1.0, 2.0, 1.0]), np.array([6.0, 1.0])
-    expected = [float(t) for t in naive.completion(naive.rows(paths), capacity, sizes, [0.0] * 3)]
-    assert run_events(paths, capacity, sizes, np.zeros(3), 1e-12).tolist() == pytest.approx(expected)
 
 
 class TestCaps:
