@@ -9,9 +9,11 @@ from topo_sim.commands.calibrate import calibrate
 from topo_sim.commands.collective import collective
 from topo_sim.commands.common import Commands, examples
 from topo_sim.commands.compare import compare
+from topo_sim.commands.explain import explain
 from topo_sim.commands.flow import flow
 from topo_sim.commands.info import info
 from topo_sim.commands.list_names import list_names
+from topo_sim.commands.synthesize import synthesize
 from topo_sim.commands.throughput import throughput
 from topo_sim.commands.validate import validate
 
@@ -35,8 +37,9 @@ def main(debug: bool) -> None:
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 
-for command in (compare, info, validate, collective, flow, throughput, calibrate, list_names):
+for command in (compare, info, validate, collective, explain, synthesize, flow, throughput, calibrate):
     main.add_command(command)
+main.add_command(list_names)
 
 if __name__ == "__main__":
     main()

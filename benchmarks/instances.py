@@ -23,8 +23,8 @@ MEGABYTE = 1_000_000
 class Problem:
     """Whole flows of equal weight; `size` is None where only rates are asked for.
 
-    With `ranks`, flow ``s * ranks + r`` is what rank r sends to the next one in step s of a ring: it waits for
-    what its rank sent and received in the step before.
+    With `ranks`, flow ``s * ranks + r`` is what rank r sends to the next one in step s of a ring: it waits
+    for what its rank sent and received in the step before.
 
     The peers read links and know nothing of shares: given split flows they would agree with each other
     on another problem, so these are refused.

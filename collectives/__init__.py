@@ -7,15 +7,19 @@ from topo_sim.collectives.collective import COLLECTIVES, Collective
 from topo_sim.collectives.cost import cost, cost_profile
 from topo_sim.collectives.fitting import shape_options
 from topo_sim.collectives.groups import concurrent, on_groups, placed
+from topo_sim.collectives.optimum import Optimum, find_optimum, optimum
 from topo_sim.collectives.replay import replay
 from topo_sim.collectives.result import BusyLink, CollectiveCost, CostProfile
 from topo_sim.collectives.router import Router
 from topo_sim.collectives.schedule import Schedule, all_to_all_v, build_schedule
 from topo_sim.collectives.step import ChunkLists, Step, runs
+from topo_sim.collectives.synthesis import SYNTHESIZED, SYNTHESIZERS, synthesize
 
 __all__ = [
     "ALGORITHMS",
     "COLLECTIVES",
+    "SYNTHESIZED",
+    "SYNTHESIZERS",
     "Algorithm",
     "BusyLink",
     "ChunkLists",
@@ -23,6 +27,7 @@ __all__ = [
     "CollectiveCost",
     "CostProfile",
     "LowerBound",
+    "Optimum",
     "Router",
     "Schedule",
     "Step",
@@ -32,10 +37,13 @@ __all__ = [
     "concurrent",
     "cost",
     "cost_profile",
+    "find_optimum",
     "lower_bound",
     "on_groups",
+    "optimum",
     "placed",
     "replay",
     "runs",
     "shape_options",
+    "synthesize",
 ]

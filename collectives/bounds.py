@@ -136,7 +136,7 @@ def _around_switches(fabric: Fabric) -> NDArray[np.int64]:
     return label
 
 
-def _cut_pace(members: Sequence[Member], fabric: Fabric, label: NDArray[np.int64]) -> float:
+def _cut_pace(members: Sequence[Member], fabric: Fabric, label: NDArray[np.int64], in_network: bool) -> float:
     """Time per byte of the tightest part of a partition."""
     parts, part = np.unique(label, return_inverse=True)
     part = part.ravel()
@@ -152,7 +152,14 @@ def _cut_pace(members: Sequence[Member], fabric: Fabric, label: NDArray[np.int64
     cuts = (out > 0) & (into > 0)
     if not cuts.any():
         return 0.0
-    return float(max((leaving[cuts] / out[cuts]).max(), (entering[cuts] / into[cuts]).max()))
+    pace = float(max((leaving[cuts] / out[cuts]).max(), (entering[cuts] / into[cuts]).max()))
+    if len(members) == 1 and members[0].collective.name == "all_reduce" and not in_network:
+        # Among the parts, as if each were one rank.
+        collective = members[0].collective
+        held = np.bincount(part[fabric.endpoints[members[0].ranks]], minlength=parts.size) > 0
+        ways = float(min(out[held].sum(), into[held].sum()))
+        pace = max(pace, collective.sent(int(held.sum())) / ways if ways else 0.0)
+    return pace
 
 
 def _crossing(
@@ -193,6 +200,7 @@ def lower_bound(
     *,
     overhead: float = 0.0,
     in_network: bool = False,
+    exact: bool = True,
 ) -> LowerBound:
     """Bound the time of a collective from below.
 
@@ -207,6 +215,8 @@ def lower_bound(
         Per message.
     in_network : bool
         Whether switches may combine and copy; else only ranks do.
+    exact : bool
+        Whether to look at all cuts where that is quick: up to 64 ranks, and not for all-to-all.
 
     Returns
     -------
@@ -225,9 +235,10 @@ def lower_bound(
 
     Cuts: a set S of nodes must send ``collective.leaves`` bytes over the capacity that leaves it, and
     likewise receive. Where several groups do their own collectives at once, what they must send adds up.
-    Tried are single endpoints, subtrees of a Clos, halves of a grid, groups that are
-    joined faster inside, and switches with their endpoints. All ranks together must send
-    ``collective.sent``. All-to-all must also carry every byte over its distance.
+    Tried are single endpoints, subtrees of a Clos, halves of a grid, groups that are joined faster inside,
+    and switches with their endpoints; with `exact` also the tightest of all sets
+    (`topo_sim.collectives.optimum`). All ranks together must send ``collective.sent``, and so must the parts
+    of an all-reduce, each taken for one rank. All-to-all must also carry every byte over its distance.
 
     References
     ----------
@@ -253,10 +264,16 @@ def lower_bound(
         return LowerBound(0.0, 0.0, 0.0, "groups of one rank")
     farthest = max(_farthest(member, fabric, p) for member in members[:MEMBERS])
     paces = [("ports of all endpoints together", _sent_pace(members, fabric, in_network))]
-    paces += [(name, _cut_pace(members, fabric, label)) for name, label in _partitions(fabric)]
+    paces += [(name, _cut_pace(members, fabric, label, in_network)) for name, label in _partitions(fabric)]
     if collective.name == "all_to_all" and not collective.members and p <= DISTANCE_UP_TO:
         paces.append(("all links together, over shortest paths", _distance_pace(fabric, p)))
     reason, pace = max(paces, key=lambda item: item[1])
+    if exact and not in_network and not collective.members and collective.traffic is None:
+        from topo_sim.collectives.optimum.paces import REASON, least_cut_pace
+
+        all_cuts = least_cut_pace(collective.name, fabric, p)
+        if all_cuts > pace * (1 + 1e-9):
+            reason, pace = REASON, all_cuts
     first = _least_first(fabric, in_network)
     reason += ", switches combining" if in_network else ""
     return LowerBound(farthest + overhead, first + overhead, pace, reason)

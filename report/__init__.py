@@ -2,7 +2,9 @@
 
 from topo_sim.report.calibration import calibration_tables, plot_calibration
 from topo_sim.report.formats import to_csv, to_json, write_text
+from topo_sim.report.optimum_tables import explanation_table, synthesis_table
 from topo_sim.report.plots import plot_comparison, save_figure
+from topo_sim.report.schedules import schedule_document
 from topo_sim.report.tables import (
     collective_table,
     comparison_tables,
@@ -17,12 +19,15 @@ __all__ = [
     "calibration_tables",
     "collective_table",
     "comparison_tables",
+    "explanation_table",
     "info_table",
     "list_table",
     "plot_calibration",
     "plot_comparison",
     "save_figure",
+    "schedule_document",
     "sharing_table",
+    "synthesis_table",
     "throughput_table",
     "to_csv",
     "to_json",

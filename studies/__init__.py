@@ -3,7 +3,9 @@
 from topo_sim.studies.calibrate import Calibration, calibrate
 from topo_sim.studies.collective import CollectiveTable, cost_table
 from topo_sim.studies.compare import DEFAULT_FABRICS, Comparison, compare
+from topo_sim.studies.explain import Explanation, explain
 from topo_sim.studies.sharing import PATTERNS, Sharing, share_bandwidth
+from topo_sim.studies.synthesis import Synthesis, synthesize_schedule
 from topo_sim.studies.throughput import Throughput, measure_throughput
 
 __all__ = [
@@ -12,11 +14,15 @@ __all__ = [
     "Calibration",
     "CollectiveTable",
     "Comparison",
+    "Explanation",
     "Sharing",
+    "Synthesis",
     "Throughput",
     "calibrate",
     "compare",
     "cost_table",
+    "explain",
     "measure_throughput",
     "share_bandwidth",
+    "synthesize_schedule",
 ]

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from topo_sim.base import UsageError, nearest
-from topo_sim.collectives import ALGORITHMS, COLLECTIVES
+from topo_sim.collectives import ALGORITHMS, COLLECTIVES, SYNTHESIZERS
 from topo_sim.studies.sharing import PATTERNS
 from topo_sim.topo import GENERATORS, ROUTINGS
 from topo_sim.topo.demands import DEMANDS
@@ -56,6 +56,7 @@ _KINDS: dict[str, Callable[[], Rows]] = {
         for n, c in COLLECTIVES.items()
     ],
     "algorithms": _algorithms,
+    "synthesizers": lambda: [{"name": n, "about": _first_line(f)} for n, f in SYNTHESIZERS.items()],
     "patterns": lambda: [{"name": n, "about": _first_line(f)} for n, f in PATTERNS.items()],
     "demands": lambda: [{"name": n, "about": _first_line(f)} for n, f in DEMANDS.items()],
     "methods": lambda: [{"name": n, "about": _first_line(f)} for n, f in METHODS.items()],

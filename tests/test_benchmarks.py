@@ -111,3 +111,14 @@ def test_bar_stops_where_it_is_told():
     arrays = np.array([0, 1, 2]), np.array([0, 0]), np.array([1.0])
     finish, events = plain_completion(*arrays, np.array([1.0, 3.0]), 1e-12, 1)
     assert (finish.tolist(), events) == ([2.0, np.inf], 1)
+
+
+def test_quick_synthesis_passes_its_checks():
+    done = run("synthesis.py", "--quick", "--format", "json")
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    assert all(row["good"] and 0 < row["share"] <= 1 + 1e-9 for row in found)
+    steps = {row["fabric"]: row["steps"] for row in found if row["options"] == {"chunks": 1}}
+    assert (steps["torus 8x8"], steps["torus 4x4x4"]) == (16, 11)
+    optima = {row["fabric"]: row["optimum_GB_per_s"] for row in found}
+    assert optima["2 servers of A100"] == "1040/3"

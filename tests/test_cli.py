@@ -18,7 +18,10 @@ from topo_malformed_cases import MALFORMED
 from topo_sim.cli import main
 
 ROOT = Path(__file__).resolve().parent.parent
-COMMANDS = ["compare", "info", "validate", "collective", "flow", "throughput", "calibrate", "list"]
+COMMANDS = [
+    *("compare", "info", "validate", "collective", "explain", "synthesize", "flow", "throughput"),
+    *("calibrate", "list"),
+]
 
 
 def run(*arguments):
@@ -304,6 +307,50 @@ def test_one_rank_and_no_bytes():
     assert {r["time_s"] for r in one["results"]["results"]} == {0.0}
     none = json.loads(run("collective", "dgx-h100", "--size", "0", "--format", "json").stdout)
     assert all(r["time_s"] > 0 and r["algbw_B_per_s"] == 0 for r in none["results"]["results"])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["explain", "polaris-8", "all_gahter"], 'did you mean "all_gather"'),
+        (["explain", "dgx-h100", "all_gather", "--ranks", "1"], "one rank sends nothing"),
+        (["explain", "dgx-h100", "all_gather", "--ranks", "9"], "ranks"),
+        (["explain", "dgx-h100", "all_gather", "--size", "-1"], "--size"),
+        (["explain", "nowhere.yaml", "all_gather"], "nowhere.yaml"),
+        (["synthesize", "dgx-h100", "broadcast"], 'cannot synthesize "broadcast"'),
+        (["synthesize", "dgx-h100", "all_gather", "--method", "gredy"], 'did you mean "greedy"'),
+        (["synthesize", "dgx-h100", "all_gather", "--ranks", "9"], "expected an integer from 1 to 8"),
+        (["synthesize", "dgx-h100", "all_gather", "-o", "no/such/folder/s.json"], "cannot be written"),
+    ],
+)
+def test_explain_and_synthesize_refuse_in_one_line(arguments, message):
+    result = run(*arguments)
+    assert result.exit_code == 2
+    assert message in result.stderr
+    assert len(result.stderr.splitlines()) == 1
+    assert "Traceback" not in result.stderr
+
+
+def test_synthesize_writes_the_schedule_and_prints_the_rest(tmp_path):
+    target = tmp_path / "s.json"
+    result = run("synthesize", "tpu-v4-4x4x4", "all_gather", "--chunks", 1, "--format", "json", "-o", target)
+    assert result.exit_code == 0, result.stderr
+    found, schedule = json.loads(result.stdout)["results"], json.loads(target.read_text())["results"]
+    assert found["steps"] == len(schedule["steps"]) == 11
+    assert found["optimum"]["exact"]
+    assert sum(len(step["transfers"]) for step in schedule["steps"]) == found["messages"] == 64 * 63
+    again = run("synthesize", "tpu-v4-4x4x4", "all_gather", "--chunks", 1, "--format", "json")
+    assert again.stdout == result.stdout
+
+
+def test_explain_formats():
+    text = run("explain", "dgx-h100", "all_gather", "--format", "csv").stdout
+    rows = list(csv.DictReader(io.StringIO(text)))
+    assert [row["size_B"] for row in rows] == ["1048576.0", "1073741824.0"]
+    assert {row["optimum_exact"] for row in rows} == {"True"}
+    document = json.loads(run("explain", "dgx-h100", "all_gather", "--format", "json").stdout)
+    fraction = document["results"]["optimum"]["algbw_fraction_B_per_s"]
+    assert fraction == "3600000000000/7"
 
 
 @pytest.mark.parametrize("arguments", [["--help"], ["--version"], *[[c, "--help"] for c in COMMANDS]])

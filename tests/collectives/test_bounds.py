@@ -110,8 +110,10 @@ class TestCuts:
             graph.add_edge((g, 0), ((g + 1) % 3, 0), bandwidth=1.0)
         found = bound("all_reduce", Fabric.from_graph(graph))
         assert found.reason == "links between groups joined faster inside"
-        # One whole vector has to leave each group over two links.
-        assert found.pace == pytest.approx(0.5)
+        # All-reduce among three takes 2 * (3 - 1) vectors sent, over the six links between the groups.
+        assert found.pace == pytest.approx(4 / 6)
+        # In an all-gather a group of 4 has to send its third over two links, but take in two thirds.
+        assert bound("all_gather", Fabric.from_graph(graph)).pace == pytest.approx(2 / 3 / 2)
 
     def test_switch_uplinks_without_structure(self):
         fabric = dataclasses.replace(leaf_spine(2, 4, 1, bandwidth=1.0), structure=None)
@@ -198,6 +200,12 @@ def test_no_cut_holds_more_than_the_worst_of_all_cuts(seed, name):
         leaves = collective.leaves(np.array([float(inside.sum())]), n, inside[:1])[0]
         worst = max(worst, leaves / out)
     ports = collective.sent(n) / fabric.capacity.sum()
+    if name == "all_reduce":  # parts of any partition, as if each were one rank
+        for label in np.ndindex(*[n] * n):
+            label, parts = np.array(label), len(set(label))
+            across = label[fabric.link_source] != label[fabric.link_target]
+            if parts > 1:
+                worst = max(worst, collective.sent(parts) / fabric.capacity[across].sum())
     hops = sum(d * count for d, count in naive.endpoint_hops(fabric).items())
     distance = hops / n / fabric.capacity.sum() if name == "all_to_all" else 0.0
     assert bound(name, fabric).pace <= max(worst, ports, distance) * (1 + 1e-12)

@@ -161,13 +161,50 @@ def test_every_path_is_real(fabric, routing):
         hops = naive.distances(fabric, node)
         for f in np.flatnonzero(source == rank).tolist():
             goal = int(fabric.endpoints[target[f]])
-            if routing == "ecmp_split":
+            if routing in ("ecmp_split", "widest_split"):
                 check_conserved(fabric, node, goal, rows[f])
                 assert sum(share for _, share in rows[f]) == pytest.approx(hops[goal])
                 continue
             check_real(fabric, node, goal, paths[f])
             if routing != "valiant":
                 assert len(paths[f]) == hops[goal]
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_widest_split_takes_the_widest_of_the_shortest(seed):
+    rng = np.random.default_rng(seed)
+    graph = nx.gnm_random_graph(12, 26, seed=seed)
+    graph.add_edges_from(nx.cycle_graph(12).edges)
+    for _, _, data in graph.edges(data=True):
+        data["bandwidth"] = float(rng.integers(1, 4))
+    fabric = Fabric.from_graph(graph)
+    source, target = pairs(fabric)
+    rows = naive.rows(route(fabric, source, target, "widest_split"))
+    for row, u, v in zip(rows, source.tolist(), target.tolist(), strict=True):
+        if u == v:
+            continue
+        paths = naive.shortest_paths(fabric, u, v)
+        width = max(fabric.capacity[list(path)].min() for path in paths)
+        allowed = {link for path in paths for link in path if fabric.capacity[list(path)].min() == width}
+        check_conserved(fabric, u, v, row)
+        assert {link for link, _ in row} <= allowed
+
+
+def test_widest_split_prefers_the_nvswitch():
+    servers = grouped(
+        2,
+        4,
+        inside={"generator": "single_switch", "bandwidth": 300e9},
+        between={"generator": "single_switch", "bandwidth": 25e9},
+    )
+    inside = route(servers, [0], [1], "widest_split")
+    assert servers.capacity[inside.links].tolist() == [300e9, 300e9]
+    assert servers.capacity[route(servers, [0], [4], "widest_split").links].tolist() == [25e9, 25e9]
+    plain = fat_tree(4)
+    ends = pairs(plain)
+    assert naive.rows(route(plain, *ends, "widest_split")) == naive.rows(
+        route(dataclasses.replace(plain, structure=None), *ends, "ecmp_split")
+    )
 
 
 def test_ecmp_uses_all_paths_about_equally():

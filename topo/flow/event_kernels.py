@@ -18,10 +18,10 @@ __all__ = ["run_flows"]
 # The sums that links keep are made afresh after so many events, against the drift of rounding.
 RESUM = 256
 
-# What a run is given: per flow bytes, start, latency after the last byte, what must pass between the
-# arrival of its last parent and its start, and its children (`child` from `by_parent` on); a tolerance,
-# relative to the time.
-Work = namedtuple("Work", "size start latency delay by_parent child tolerance")
+# What a run is given: per flow bytes, start, latency after the last byte, what must pass between its last
+# parent and its start, and its children (`child` from `by_parent` on; `heard`: 1 if a child waits for the
+# arrival, 0 if for the last byte to be sent); a tolerance, relative to the time.
+Work = namedtuple("Work", "size start latency delay by_parent child heard tolerance")
 # What links have carried: per bin of `width[0]` s and link, bytes; the rate on each link since `since`.
 Trace = namedtuple("Trace", "carried width rate since")
 
@@ -98,7 +98,8 @@ def _free_children(f, work, waiting, begin, finish, coming):
     for k in range(work.by_parent[f], work.by_parent[f + 1]):
         child = work.child[k]
         waiting[child] -= 1
-        begin[child] = max(begin[child], finish[f] + work.latency[f] + work.delay[child])
+        wait = work.latency[f] * work.heard[k] + work.delay[child]
+        begin[child] = max(begin[child], finish[f] + wait)
         if waiting[child] == 0:
             heap_set(child, begin[child], coming.node, coming.items, coming.count)
 
@@ -160,7 +161,7 @@ def run_flows(indptr, links, share, capacity, work, trace, begin, finish):
             heap_set(f, begin[f], coming.node, coming.items, coming.count)
     work = Work(
         borrowed(work.size), borrowed(work.start), borrowed(work.latency), borrowed(work.delay),
-        borrowed(work.by_parent), borrowed(work.child), work.tolerance,
+        borrowed(work.by_parent), borrowed(work.child), borrowed(work.heard), work.tolerance,
     )  # fmt: skip
     events, settled = _run(
         state_view(state), heap_view(due), heap_view(coming), borrowed(waiting), borrowed(ended), work,

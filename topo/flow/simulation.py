@@ -80,6 +80,7 @@ def simulate(
     latency: ArrayLike = 0.0,
     *,
     after: ArrayLike | None = None,
+    behind: ArrayLike | None = None,
     delay: ArrayLike = 0.0,
     bins: int = 0,
     tolerance: float = 1e-12,
@@ -99,8 +100,10 @@ def simulate(
         From the last byte sent to its arrival.
     after : array_like of int, shape (dependencies, 2), optional
         Rows of (flow, parent): the flow waits until the parent has arrived. Default: none waits.
+    behind : array_like of int, shape (dependencies, 2), optional
+        Rows of (flow, parent): the flow waits until the parent's last byte has been sent.
     delay : array_like of float, shape (flows,), s
-        What passes between the arrival of the last parent and the start.
+        What passes between the last that a flow waits for and its start.
     bins : int
         In how many bins of time, at most, to count what the links carry; 0: not at all. Memory is
         ``bins * links * 8`` bytes.
@@ -144,15 +147,15 @@ def simulate(
     check_tolerance(tolerance)
     if isinstance(bins, bool) or not 0 <= int(bins) == bins <= 1_000_000:
         raise FlowError(f"bins: found {bins!r}, expected a whole number from 0 to 1,000,000")
-    by_parent, child = _children(after, flows)
-    work = Work(sizes, starts, delays, waits, by_parent, child, float(tolerance))
+    pairs = [_pairs(rows, name, flows) for name, rows in (("after", after), ("behind", behind))]
+    work = Work(sizes, starts, delays, waits, *_children(*pairs, flows), float(tolerance))
     width = limits.size if bins else 0
     trace = Trace(np.zeros((bins, width)), np.zeros(min(bins, 1)), np.zeros(width), np.zeros(width))
     begin, finish, reshares = _run(paths, limits, work, trace)
     stuck = np.flatnonzero(np.isnan(finish))
     if stuck.size:
         raise FlowError(
-            f"after: found {stuck.size} flows that wait for each other in a circle or for such flows "
+            f"after, behind: found {stuck.size} flows that wait for each other in a circle or for such flows "
             f"(flow {stuck[0]} for one), expected none"
         )
     if not np.isfinite(finish).all():
@@ -167,21 +170,29 @@ def check_tolerance(tolerance: float) -> None:
         raise FlowError(f"tolerance: found {tolerance!r}, expected a number from 0 to 0.001")
 
 
-def _children(after: ArrayLike | None, flows: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Flows that wait for each flow, as CSR."""
-    pairs = np.zeros((0, 2), dtype=np.int64) if after is None else np.asarray(after)
+def _pairs(given: ArrayLike | None, name: str, flows: int) -> NDArray[np.int64]:
+    """Check rows of (flow, parent)."""
+    pairs = np.zeros((0, 2), dtype=np.int64) if given is None else np.asarray(given)
     if pairs.size == 0:
         pairs = np.zeros((0, 2), dtype=np.int64)
     if pairs.ndim != 2 or pairs.shape[1] != 2 or pairs.dtype.kind not in "iu":
         raise FlowError(
-            f"after: found shape {pairs.shape} of {pairs.dtype}, expected rows of two flow numbers"
+            f"{name}: found shape {pairs.shape} of {pairs.dtype}, expected rows of two flow numbers"
         )
     if pairs.size and (pairs.min() < 0 or pairs.max() >= flows):
-        raise FlowError(f"after: found flow {pairs.max()} or below 0, expected 0 to {flows - 1}")
+        raise FlowError(f"{name}: found flow {pairs.max()} or below 0, expected 0 to {flows - 1}")
+    return pairs
+
+
+def _children(
+    after: NDArray[np.int64], behind: NDArray[np.int64], flows: int
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]:
+    """Flows that wait for each flow, as CSR, and whether (1) or not (0) they wait until it has arrived."""
+    pairs, heard = np.concatenate([after, behind]), np.repeat([1.0, 0.0], [len(after), len(behind)])
     order = np.argsort(pairs[:, 1], kind="stable")
     by_parent = np.zeros(flows + 1, dtype=np.int64)
     np.cumsum(np.bincount(pairs[:, 1], minlength=flows), out=by_parent[1:])
-    return by_parent, np.ascontiguousarray(pairs[order, 0], dtype=np.int64)
+    return by_parent, np.ascontiguousarray(pairs[order, 0], dtype=np.int64), heard[order]
 
 
 def limited_part(paths: Paths, capacity: NDArray[np.float64]) -> Paths:
@@ -214,5 +225,5 @@ def run_events(
     tolerance: float,
 ) -> NDArray[np.float64]:
     """Run the event loop on checked arrays; returns when each flow's last byte is sent, s."""
-    work = Work(size, start, _NONE, _NONE, np.zeros(1, np.int64), np.zeros(0, np.int64), tolerance)
+    work = Work(size, start, _NONE, _NONE, np.zeros(1, np.int64), np.zeros(0, np.int64), _NONE, tolerance)
     return _run(paths, capacity, work, Trace(np.zeros((0, 0)), _NONE, _NONE, _NONE))[1]

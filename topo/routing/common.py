@@ -84,7 +84,7 @@ def route(
     fabric : Fabric
     source, target : array_like of int, shape (flows,)
         Ranks. A flow from a rank to itself crosses no link.
-    routing : {"shortest", "ecmp", "ecmp_split", "dimension_order", "valiant"}, optional
+    routing : {"shortest", "ecmp", "ecmp_split", "widest_split", "dimension_order", "valiant"}, optional
         Default: the fabric's own.
     seed : int
         Of the hash, for routings that choose.
@@ -181,9 +181,12 @@ def search(fabric: Fabric, flows: Flows, *, hashed: bool) -> Paths:
     return _in_flow_order(begin, length, links)
 
 
-def search_shares(fabric: Fabric, flows: Flows) -> Paths:
-    """All shortest paths of each flow on any graph, split evenly at every hop."""
+def search_shares(fabric: Fabric, flows: Flows, *, widest: bool = False) -> Paths:
+    """All shortest paths of each flow on any graph, or the widest of them, split evenly at every hop."""
+    capacity = fabric.capacity if widest else fabric.capacity[:0]
     order = np.argsort(flows.target, kind="stable")
-    begin, length, links, shares = search_split(flows.source, flows.target, order, *_adjacency(fabric))
+    begin, length, links, shares = search_split(
+        flows.source, flows.target, order, capacity, *_adjacency(fabric)
+    )
     _check_found(fabric, flows, length)
     return _in_flow_order(begin, length, links, shares)

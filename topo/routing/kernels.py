@@ -170,12 +170,34 @@ def search_single(
 
 
 @kernel
+def _keep_widest(queue, reached, link_target, capacity, start, stop, hops, width):
+    """Of the next links of each node keep those that lie on a widest way to queue[0].
+
+    A way is as wide as its least capacity; `width` is filled in. Nodes of `queue` are by distance.
+    """
+    width[queue[0]] = np.inf
+    for i in range(1, reached):
+        node = queue[i]
+        best, kept = 0.0, start[node]
+        for e in range(start[node], stop[node]):
+            best = max(best, min(capacity[hops[e]], width[link_target[hops[e]]]))
+        width[node] = best
+        for e in range(start[node], stop[node]):
+            if min(capacity[hops[e]], width[link_target[hops[e]]]) == best:
+                hops[kept] = hops[e]
+                kept += 1
+        stop[node] = kept
+
+
+@kernel
 def search_split(
-    sources, targets, order, forwards, in_ptr, in_links, out_ptr, out_links, link_source, link_target
-):
+    sources, targets, order, capacity, forwards, in_ptr, in_links, out_ptr, out_links, link_source,
+    link_target,
+):  # fmt: skip
     """All shortest paths of each flow, split evenly over the next links at every hop.
 
-    As `search_single`, with the share of each link beside it.
+    As `search_single`, with the share of each link beside it. With capacities (else an empty array) only
+    the widest of the shortest paths.
     """
     nodes = forwards.size
     seen, wanted = np.full(nodes, -1, np.int32), np.full(nodes, -1, np.int32)
@@ -183,7 +205,7 @@ def search_split(
     visited, amount = np.full(nodes, -1, np.int64), np.zeros(nodes)
     front = np.empty(nodes, np.int32)
     start, stop = np.empty(nodes, np.int32), np.empty(nodes, np.int32)
-    hops = np.empty(link_source.size, np.int32)
+    hops, width = np.empty(link_source.size, np.int32), np.zeros(nodes)
     begin, length = np.zeros(sources.size, np.int64), np.zeros(sources.size, np.int64)
     links, shares = np.empty(4 * sources.size + 16, np.int32), np.empty(4 * sources.size + 16)
     used, first, epoch = 0, 0, 0
@@ -207,6 +229,8 @@ def search_split(
             stop,
             hops,
         )
+        if capacity.size:
+            _keep_widest(queue, reached, link_target, capacity, start, stop, hops, width)
         for i in range(first, last):
             f = order[i]
             begin[f] = used

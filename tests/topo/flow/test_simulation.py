@@ -141,6 +141,15 @@ def test_dependencies_equal_those_of_the_naive_run(seed, flows):
     np.testing.assert_allclose(run.finish, arrived, rtol=1e-7, atol=1e-9)
 
 
+def test_behind_waits_for_the_last_byte_and_after_for_its_arrival():
+    paths = Paths.from_lists([[0], [0], [0]])
+    run = simulate(
+        paths, [1.0], [1.0, 2.0, 3.0], latency=5.0, behind=[(1, 0)], after=[(2, 1)], delay=[0, 0.25, 0]
+    )
+    assert run.start.tolist() == [0.0, 1.25, 8.25]
+    assert run.finish.tolist() == [6.0, 8.25, 16.25]
+
+
 def test_ring_all_reduce_takes_its_closed_form():
     p, n, alpha, bandwidth = 12, 1e6, 1e-6, 1e9
     fabric = single_switch(p, bandwidth=bandwidth, latency=alpha / 2)

@@ -1,0 +1,120 @@
+"""The all-to-all optimum: closed forms on grids and trees, else the concurrent flow."""
+
+from dataclasses import replace
+from fractions import Fraction
+
+import numpy as np
+from numpy.typing import NDArray
+
+from topo_sim.collectives.optimum.network import exact_capacity
+from topo_sim.topo import Fabric, max_concurrent_flow
+from topo_sim.topo.demands.patterns import attachment
+from topo_sim.topo.structure import Clos, Grid
+
+__all__ = ["all_to_all_rate"]
+
+ROUNDING = Fraction(1, 10**9)
+
+
+def all_to_all_rate(fabric: Fabric, ranks: int) -> tuple[Fraction, Fraction, str]:
+    """Largest algbw of all-to-all: what each rank holds over the time.
+
+    Parameters
+    ----------
+    fabric : Fabric
+    ranks : int
+        The first so many endpoints, 2 or more.
+
+    Returns
+    -------
+    lower, upper : Fraction, B/s
+        Equal where there is a closed form; else set apart by what rounding may have taken (1e-9) as well.
+    method : str
+
+    Notes
+    -----
+    Grid: the half cut across each axis is filled by dimension-order routing with ties split evenly, so the
+    least of them is the optimum. Clos: the cuts round subtrees are filled by even splitting. Both need the
+    capacities to be equal along an axis, or within a tier.
+
+    References
+    ----------
+    Basu et al., "Efficient all-to-all collective communication schedules for direct-connect topologies",
+    HPDC 2024.
+
+    Examples
+    --------
+    >>> from topo_sim.topo import torus
+    >>> all_to_all_rate(torus((4, 4), bandwidth=1.0), 16)
+    (Fraction(2, 1), Fraction(2, 1), 'closed form: half cuts of a grid')
+    """
+    if ranks == fabric.ranks:
+        for closed, name in ((_grid, "half cuts of a grid"), (_clos, "uplinks of the subtrees of a Clos")):
+            found = closed(fabric)
+            if found is not None:
+                return found, found, f"closed form: {name}"
+    flow = max_concurrent_flow(_relaying(fabric, ranks))
+    scale = Fraction(ranks, ranks - 1)
+    how = {"lp": "linear program", "fptas": "approximation to a proven gap", "symmetry": "one source"}
+    return (
+        Fraction(flow.lower) * scale * (1 - ROUNDING),
+        Fraction(flow.upper) * scale * (1 + ROUNDING),
+        f"concurrent flow, {how.get(flow.method, flow.method)}, gap {max(flow.gap, 0.0):.1g}",
+    )
+
+
+def _relaying(fabric: Fabric, ranks: int) -> Fabric:
+    """Take the fabric of the first so many endpoints, where these may pass on what they received."""
+    node = fabric.endpoints
+    if ranks == fabric.ranks and (fabric.endpoints_forward or not np.any(attachment(fabric) == node)):
+        return fabric
+    passes = fabric.forwards.copy()
+    passes[node[:ranks]] = True
+    links = passes[fabric.link_source] & passes[fabric.link_target]
+    kept = {
+        name: getattr(fabric, name)[links]
+        for name in ("link_source", "link_target", "capacity", "latency", "medium")
+    }
+    return replace(fabric, endpoints=node[:ranks], structure=None, endpoints_forward=True, **kept)
+
+
+def _alike(amount: NDArray[np.object_]) -> int:
+    """Find the value that all have, 0 if they differ."""
+    return int(amount[0]) if amount.size and bool(np.all(amount == amount[0])) else 0
+
+
+def _grid(fabric: Fabric) -> Fraction | None:
+    grid = fabric.structure
+    if not isinstance(grid, Grid) or fabric.links != 2 * sum(grid.cables):
+        return None
+    amount, unit = exact_capacity(fabric)
+    rates = []
+    for k, ring, base, cables in zip(grid.dims, grid.rings, grid.cable_base, grid.cables, strict=True):
+        if k < 2:
+            continue
+        each = _alike(amount[2 * base : 2 * (base + cables)])
+        if not each:
+            return None
+        # Pairs on either side of the middle of a line, over the cables that cross it there.
+        rates.append(each * unit * Fraction((2 if ring else 1) * k, (k // 2) * (k - k // 2)))
+    return min(rates, default=None)
+
+
+def _clos(fabric: Fabric) -> Fraction | None:
+    clos = fabric.structure
+    if not isinstance(clos, Clos) or fabric.links != 2 * sum(clos.cables):
+        return None
+    amount, unit = exact_capacity(fabric)
+    rates = []
+    for level, size in enumerate(clos.level_sizes[:-1]):
+        subtrees = size // clos.roots[level]
+        if subtrees < 2:
+            continue
+        first, cables = 2 * clos.cable_base[level], clos.cables[level]
+        each = _alike(amount[first : first + 2 * cables])
+        if not each:
+            return None
+        inside = fabric.ranks // subtrees
+        leaves = Fraction(inside * (fabric.ranks - inside), fabric.ranks)
+        rates.append(each * unit * (cables // subtrees) / leaves)
+    return min(rates, default=None)
