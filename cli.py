@@ -9,7 +9,9 @@ from topo_sim.commands.calibrate import calibrate
 from topo_sim.commands.collective import collective
 from topo_sim.commands.common import Commands, examples
 from topo_sim.commands.compare import compare
+from topo_sim.commands.convert import convert
 from topo_sim.commands.explain import explain
+from topo_sim.commands.export import export
 from topo_sim.commands.flow import flow
 from topo_sim.commands.info import info
 from topo_sim.commands.list_names import list_names
@@ -30,16 +32,20 @@ __all__ = ["main"]
 def main(debug: bool) -> None:
     """Simulate the networks of AI clusters built from many small GPUs.
 
-    FILE is a topology file (YAML or JSON) or the name of a shipped one. NAME@rate=225GB/s sets a
-    parameter of it. The first run compiles kernels, which takes some seconds.
+    FILE is a topology file (YAML or JSON), a network file of ASTRA-sim, or the name of a shipped
+    topology. NAME@rate=225GB/s sets a parameter of it. The first run compiles kernels, which takes some
+    seconds.
     """
     # The matrices here are small: two BLAS threads take many times as long as one.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 
-for command in (compare, info, validate, collective, explain, synthesize, flow, throughput, calibrate):
+commands = (
+    *(compare, info, validate, collective, explain, synthesize, flow, throughput, calibrate),
+    *(export, convert, list_names),
+)
+for command in commands:
     main.add_command(command)
-main.add_command(list_names)
 
 if __name__ == "__main__":
     main()

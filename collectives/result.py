@@ -66,6 +66,8 @@ class CollectiveCost:
         How many links are as busy as the busiest.
     in_network : bool
         Whether switches combine or copy; the lower bound then allows for that.
+    model : str
+        The cost model, with its settings; only "step" knows step times and links.
     """
 
     collective: str
@@ -84,6 +86,12 @@ class CollectiveCost:
     bottleneck: tuple[BusyLink, ...] = field(repr=False)
     busiest_count: int
     in_network: bool = False
+    model: str = "step"
+
+    @property
+    def below_bound(self) -> bool:
+        """Whether the time is less than the lower bound, which no machine can do."""
+        return self.time < self.lower_bound * (1 - 1e-9)
 
     @property
     def fraction(self) -> float:
@@ -112,6 +120,8 @@ class CollectiveCost:
             "bound": self.bound,
             "fraction_of_bound": self.fraction,
             "in_network": self.in_network,
+            "model": self.model,
+            "below_bound": self.below_bound,
             "busiest_links": self.busiest_count,
             "bottleneck": [
                 {"link": b.link, "name": b.name, "busy_s": b.busy, "share_of_time": b.share}

@@ -24,12 +24,17 @@ __all__ = ["collective"]
     epilog=examples(
         "topo-sim collective dgx-h100",
         "topo-sim collective lite-torus -c all_to_all --size 1MiB --size 64MiB",
+        "topo-sim collective tpu-v4-4x4x4 -c all_to_all --model step --model astra-unaware",
+        "topo-sim collective dgx-h100 -a ring --model step --model 'loggp@o=1 us'",
         "topo-sim collective tpu-v4-4x4x4 -a ring -a bidirectional_ring --overhead '1 us' --format csv",
     )
 )
 @click.argument("file")
 @click.option(
-    "--collective", "-c", default="all_reduce", show_default=True, metavar="NAME", help="Which collective."
+    "--collective",
+    "-c",
+    metavar="NAME",
+    help="Which collective. Default: all_reduce, or what the schedule does.",
 )
 @click.option(
     "--size",
@@ -41,6 +46,16 @@ __all__ = ["collective"]
     help=sizes_help,
 )
 @algorithms_option
+@click.option("--schedule", "schedule", metavar="XML", help="Cost this MSCCL XML file, not the algorithms.")
+@click.option(
+    "--model",
+    "models",
+    multiple=True,
+    default=("step",),
+    show_default=True,
+    metavar="NAME[@SETTING=VALUE]",
+    help="Cost model; see 'topo-sim list models'. Repeatable: a row for each.",
+)
 @click.option("--ranks", type=click.IntRange(min=1), help="The first so many endpoints. Default: all.")
 @routing_option
 @overhead_option
@@ -49,9 +64,11 @@ __all__ = ["collective"]
 @output_options
 def collective(
     file: str,
-    collective: str,
+    collective: str | None,
     sizes: tuple[str, ...],
     algorithms: tuple[str, ...],
+    schedule: str | None,
+    models: tuple[str, ...],
     ranks: int | None,
     routing: str | None,
     overhead: str,
@@ -64,20 +81,31 @@ def collective(
     topology = load_one(file, settings)
     from topo_sim.report import collective_table, to_json
     from topo_sim.studies import cost_table
+    from topo_sim.studies.exporting import load_schedule
 
+    given = load_schedule(schedule) if schedule is not None else None
     with progress_bar("costing") as progress:
         result = cost_table(
             topology.fabric,
-            collective,
+            collective or (given.collective.name if given else "all_reduce"),
             parse_quantities(sizes, "size", "--size"),
             algorithms=algorithms or None,
+            schedule=given,
+            models=models,
             ranks=ranks,
             routing=routing,
             overhead=parse_quantities([overhead], "time", "--overhead")[0],
             seed=seed,
             progress=progress,
         )
-    inputs = {"file": file, "overhead": overhead, "seed": seed, "set": list(settings)}
+    inputs = {
+        "file": file,
+        "schedule": schedule,
+        "models": list(models),
+        "overhead": overhead,
+        "seed": seed,
+        "set": list(settings),
+    }
     emit(
         form,
         output,

@@ -3,6 +3,7 @@
 import io
 import math
 from collections.abc import Iterable, Sequence
+from itertools import chain
 from typing import Any
 
 from rich import box
@@ -140,10 +141,12 @@ def collective_table(result: CollectiveTable) -> RenderableType:
     rich renderable
     """
     first = result.costs[0]
+    models = [["model"]] if any(cost.model != "step" for cost in result.costs) else []
+    numbers = ["time", "algbw", "busbw", "lower bound", "of bound", "steps", "busiest link"]
     table = new_table(
         f"{COLLECTIVES[result.collective].title} on {result.fabric}: {first.ranks} ranks, {first.routing}",
-        ["size", "algorithm", "time", "algbw", "busbw", "lower bound", "of bound", "steps", "busiest link"],
-        left=2,
+        ["size", "algorithm", *chain(*models), *numbers],
+        left=2 + len(models),
     )
     size = None
     for label, cost in zip(result.labels, result.costs, strict=True):
@@ -154,12 +157,13 @@ def collective_table(result: CollectiveTable) -> RenderableType:
         table.add_row(
             format_quantity(cost.size, "size") if cost.size != size else "",
             label,
+            *([cost.model] if models else []),
             format_quantity(cost.time, "time"),
             format_quantity(cost.algbw, "rate"),
             format_quantity(cost.busbw, "rate"),
             format_quantity(cost.lower_bound, "time"),
-            f"{cost.fraction:.1%}",
-            f"{int(cost.step_repeats.sum()):,}",
+            "below the bound: not physical" if cost.below_bound else f"{cost.fraction:.1%}",
+            f"{int(cost.step_repeats.sum()):,}" if cost.step_repeats.size or cost.model == "step" else "-",
             f"{busiest.name}{more} {busiest.share:.0%}" if busiest else "-",
         )
         size = cost.size

@@ -14,6 +14,7 @@ from topo_sim.collectives import (
     CollectiveCost,
     CostProfile,
     Router,
+    Schedule,
     build_schedule,
     cost_profile,
     lower_bound,
@@ -26,7 +27,7 @@ Progress = Callable[[int, int, str], None]
 TWINS = {"blueconnect": "hierarchical"}
 """Algorithms that send the same messages as another one wherever that has levels to work on."""
 
-__all__ = ["Progress", "best_costs", "candidates", "check_sizes", "profiles"]
+__all__ = ["Progress", "best_costs", "candidates", "check_sizes", "profiles", "schedules_for"]
 
 
 def check_sizes(sizes: Sequence[float]) -> NDArray[np.float64]:
@@ -97,6 +98,42 @@ def _twin_fits(fabric: Fabric | None, collective: str, name: str, ranks: int) ->
     return shape_options((collective, TWINS[name]), fabric, ranks) is not None
 
 
+def schedules_for(
+    fabric: Fabric, collective: str, algorithms: Sequence[str] | None = None, ranks: int | None = None
+) -> list[Schedule]:
+    """Build the schedule of every candidate algorithm of a collective on a fabric.
+
+    Parameters
+    ----------
+    fabric : Fabric
+    collective : str
+    algorithms : sequence of str, optional
+        Default: all.
+    ranks : int, optional
+        Default: all endpoints.
+
+    Returns
+    -------
+    list of Schedule
+        In the order of the registry, at size 0.
+
+    Raises
+    ------
+    UsageError
+        If there are not so many endpoints, or no algorithm is left.
+    """
+    p = fabric.ranks if ranks is None else ranks
+    if p > fabric.ranks:
+        raise UsageError(f"{fabric.name} has {fabric.ranks} endpoints, expected at least the {p} ranks")
+    tried = list(candidates(collective, algorithms, p, fabric))
+    if not tried:
+        names = ", ".join(sorted(ALGORITHMS[collective]))
+        raise UsageError(
+            f"{collective} on {p} ranks: none of {', '.join(algorithms or ())} fits; choose from {names}"
+        )
+    return [build_schedule(collective, name, p, 0, **options) for name, options in tried]
+
+
 def profiles(
     fabric: Fabric,
     collective: str,
@@ -138,21 +175,12 @@ def profiles(
     UsageError
         If no algorithm is left.
     """
-    p = fabric.ranks if ranks is None else ranks
-    if p > fabric.ranks:
-        raise UsageError(f"{fabric.name} has {fabric.ranks} endpoints, expected at least the {p} ranks")
-    tried = list(candidates(collective, algorithms, p, fabric))
-    if not tried:
-        names = ", ".join(sorted(ALGORITHMS[collective]))
-        raise UsageError(
-            f"{collective} on {p} ranks: none of {', '.join(algorithms or ())} fits; choose from {names}"
-        )
+    schedules = schedules_for(fabric, collective, algorithms, ranks)
     router = Router(fabric) if router is None else router
     bounds = {
-        inside: lower_bound(collective, fabric, p, overhead=overhead, in_network=inside)
-        for inside in {bool(ALGORITHMS[collective][name].switches) for name, _ in tried}
+        inside: lower_bound(collective, fabric, schedules[0].ranks, overhead=overhead, in_network=inside)
+        for inside in {schedule.in_network for schedule in schedules}
     }
-    schedules = [build_schedule(collective, name, p, 0, **options) for name, options in tried]
     if sizes is not None:
         schedules.sort(key=lambda schedule: schedule.step_count)
     found: list[CostProfile] = []

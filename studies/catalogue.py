@@ -5,6 +5,8 @@ from typing import Any
 
 from topo_sim.base import UsageError, nearest
 from topo_sim.collectives import ALGORITHMS, COLLECTIVES, SYNTHESIZERS
+from topo_sim.collectives.formats import FORMATS
+from topo_sim.collectives.models import COST_MODELS
 from topo_sim.studies.sharing import PATTERNS
 from topo_sim.topo import GENERATORS, ROUTINGS
 from topo_sim.topo.demands import DEMANDS
@@ -57,6 +59,11 @@ _KINDS: dict[str, Callable[[], Rows]] = {
     ],
     "algorithms": _algorithms,
     "synthesizers": lambda: [{"name": n, "about": _first_line(f)} for n, f in SYNTHESIZERS.items()],
+    "models": lambda: [
+        {"name": n, "settings": ", ".join(f"{k}={v}" for k, v in m.settings.items()), "about": m.summary}
+        for n, m in COST_MODELS.items()
+    ],
+    "formats": lambda: [{"name": n, "about": f.summary} for n, f in FORMATS.items()],
     "patterns": lambda: [{"name": n, "about": _first_line(f)} for n, f in PATTERNS.items()],
     "demands": lambda: [{"name": n, "about": _first_line(f)} for n, f in DEMANDS.items()],
     "methods": lambda: [{"name": n, "about": _first_line(f)} for n, f in METHODS.items()],

@@ -1,15 +1,19 @@
 """One collective on one fabric: every algorithm at every size."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from topo_sim.collectives import CollectiveCost, Router
-from topo_sim.studies.best import Progress, check_sizes, profiles
+from topo_sim.base import CollectiveError, UsageError
+from topo_sim.collectives import CollectiveCost, LowerBound, Router, Schedule, cost_profile, lower_bound
+from topo_sim.studies.best import Progress, check_sizes, schedules_for
 from topo_sim.studies.compare import check_names
+from topo_sim.studies.models import AskedModel, model_costs, read_models
 from topo_sim.topo import Fabric
 
 __all__ = ["CollectiveTable", "cost_table"]
+
+Column = list[tuple[str, CollectiveCost]]
 
 
 @dataclass(frozen=True)
@@ -21,7 +25,8 @@ class CollectiveTable:
     fabric : str
     collective : str
     costs : tuple of CollectiveCost
-        By size, then by time.
+        By size, then by the time of the first model, then by model; last the models that run an algorithm
+        of their own.
     labels : tuple of str
         Algorithm and options of each.
     """
@@ -62,6 +67,8 @@ def cost_table(
     sizes: Sequence[float],
     *,
     algorithms: Sequence[str] | None = None,
+    schedule: Schedule | None = None,
+    models: Sequence[str] = ("step",),
     ranks: int | None = None,
     routing: str | None = None,
     overhead: float = 0.0,
@@ -77,8 +84,12 @@ def cost_table(
     sizes : sequence of float, B
     algorithms : sequence of str, optional
         Default: all that are defined for so many ranks.
+    schedule : Schedule, optional
+        Cost this one, not the algorithms.
+    models : sequence of str
+        Cost models, as ``NAME`` or ``NAME@SETTING=VALUE,...``: a row for each that covers the algorithm.
     ranks : int, optional
-        The first so many endpoints. Default: all.
+        The first so many endpoints. Default: all; with a schedule, its own.
     routing, overhead, seed
         As in `topo_sim.collectives.cost`.
     progress : callable, optional
@@ -88,26 +99,114 @@ def cost_table(
     -------
     CollectiveTable
 
+    Raises
+    ------
+    UsageError, UnknownNameError
+        If something is asked for that there is not.
+    CollectiveError
+        If a model covers none of the algorithms, or not one that is asked for by name.
+
     Examples
     --------
     >>> from topo_sim.topo import single_switch
     >>> cost_table(single_switch(8), "all_gather", [2**20]).labels[0]
     'bruck'
     """
-    values = check_sizes(sizes)
-    check_names([collective], algorithms)
-    found = profiles(
-        fabric,
-        collective,
-        algorithms=algorithms,
-        ranks=ranks,
-        overhead=overhead,
-        router=Router(fabric, routing, seed),
-        progress=progress,
-    )
-    costs, labels = [], []
-    for size in values:
-        for profile in sorted(found, key=lambda one: one.time(size)):
-            labels.append(profile.schedule.label)
-            costs.append(profile.at(size))
-    return CollectiveTable(fabric.name, collective, tuple(costs), tuple(labels))
+    values = check_sizes(sizes).tolist()
+    asked = read_models(models, routing=routing, overhead=overhead, seed=seed)
+    if not asked:
+        raise UsageError("models: found none, expected at least one")
+    if schedule is None:
+        check_names([collective], algorithms)
+        schedules = schedules_for(fabric, collective, algorithms, ranks)
+    else:
+        schedules = [_only(schedule, fabric, collective, algorithms, ranks)]
+    p = schedules[0].ranks
+    bounds = {
+        inside: lower_bound(schedules[0].collective, fabric, p, overhead=overhead, in_network=inside)
+        for inside in {False, *(one.in_network for one in schedules)}
+    }
+    router = Router(fabric, routing, seed)
+
+    def columns(model: AskedModel, one: Schedule) -> Column:
+        return _costs(model, one, fabric, values, bounds[one.in_network], router, overhead)
+
+    theirs = [model for model in asked if model.model.chooses is not None]
+    ours = [model for model in asked if model.model.chooses is None]
+    strict = bool(algorithms) or schedule is not None
+    found = _covered(ours, schedules, columns, strict, progress)
+    own = [columns(model, schedules[0]) for model in theirs]
+    return _arranged(fabric.name, collective, len(values), found, own)
+
+
+def _covered(
+    models: Sequence[AskedModel],
+    schedules: Sequence[Schedule],
+    columns: Callable[[AskedModel, Schedule], Column],
+    strict: bool,
+    progress: Progress | None,
+) -> list[list[Column]]:
+    """Cost every schedule by every model that covers it; if strict, each must."""
+    found: list[list[Column]] = []
+    covers: set[str] = set()
+    refused: dict[str, CollectiveError] = {}
+    for done, schedule in enumerate(schedules if models else ()):
+        if progress:
+            progress(done, len(schedules), f"{schedule.collective.name}: {schedule.algorithm}")
+        found.append([])
+        for model in models:
+            try:
+                found[-1].append(columns(model, schedule))
+                covers.add(model.label)
+            except CollectiveError as error:
+                if strict:
+                    raise
+                refused.setdefault(model.label, error)
+    for label, refusal in refused.items():
+        if label not in covers:
+            raise refusal
+    return [column for column in found if column]
+
+
+def _only(
+    schedule: Schedule, fabric: Fabric, collective: str, algorithms: Sequence[str] | None, ranks: int | None
+) -> Schedule:
+    """Check that a schedule is what is asked for."""
+    if schedule.collective.name != collective:
+        raise UsageError(f"the schedule does {schedule.collective.name}, expected {collective}")
+    if algorithms:
+        raise UsageError(f"found a schedule and the algorithm {algorithms[0]}, expected one of the two")
+    if ranks not in (None, schedule.ranks) or schedule.ranks > fabric.ranks:
+        wanted = f"at most the {fabric.ranks} of {fabric.name}" if ranks in (None, schedule.ranks) else ranks
+        raise UsageError(f"the schedule is for {schedule.ranks} ranks, expected {wanted}")
+    return schedule
+
+
+def _costs(
+    asked: AskedModel,
+    schedule: Schedule,
+    fabric: Fabric,
+    sizes: Sequence[float],
+    bound: LowerBound,
+    router: Router,
+    overhead: float,
+) -> Column:
+    """Label and cost at every size, by one model."""
+    if asked.model.name == "step" and not asked.own:
+        profile = cost_profile(schedule, fabric, overhead=overhead, bound=bound, router=router)
+        costs = [profile.at(size) for size in sizes]
+    else:
+        costs = model_costs(asked, schedule, fabric, sizes, bound, router.routing)
+    suffix = schedule.label.removeprefix(schedule.algorithm) if asked.model.chooses is None else ""
+    return [(cost.algorithm + suffix, cost) for cost in costs]
+
+
+def _arranged(
+    fabric: str, collective: str, sizes: int, found: list[list[Column]], own: list[Column]
+) -> CollectiveTable:
+    rows: Column = []
+    for i in range(sizes):
+        for columns in sorted(found, key=lambda columns: columns[0][i][1].time):
+            rows += [column[i] for column in columns]
+        rows += [column[i] for column in own]
+    return CollectiveTable(fabric, collective, tuple(c for _, c in rows), tuple(label for label, _ in rows))

@@ -20,7 +20,7 @@ from topo_sim.cli import main
 ROOT = Path(__file__).resolve().parent.parent
 COMMANDS = [
     *("compare", "info", "validate", "collective", "explain", "synthesize", "flow", "throughput"),
-    *("calibrate", "list"),
+    *("calibrate", "export", "convert", "list"),
 ]
 
 

@@ -11,9 +11,11 @@ from topo_sim.topo.generators import (
     grouped,
     leaf_spine,
     mesh,
+    product,
     single_switch,
     torus,
     twisted_torus,
+    xpander,
 )
 from topo_sim.topo.loads import link_loads
 from topo_sim.topo.metrics import Bisection, FabricMetrics, bisection, metrics
@@ -42,9 +44,11 @@ __all__ = [
     "max_concurrent_flow",
     "mesh",
     "metrics",
+    "product",
     "route",
     "save_fabric",
     "single_switch",
     "torus",
     "twisted_torus",
+    "xpander",
 ]

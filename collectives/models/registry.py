@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from topo_sim.base import Registry, UsageError, nearest
+from topo_sim.base import CollectiveError, Registry, UsageError, nearest
 from topo_sim.collectives.schedule import Schedule
 from topo_sim.topo import Fabric
 
@@ -31,6 +31,11 @@ class CostModel:
         Where it is described.
     settings : mapping
         Default value of every setting.
+    chooses : callable, optional
+        ``chooses(schedule, fabric, **settings)`` names the algorithm of a model that runs its own: it
+        takes the collective and the ranks of a schedule, and looks at nothing else of it.
+    in_network : bool
+        Whether it covers schedules in which switches combine.
     """
 
     name: str
@@ -38,6 +43,31 @@ class CostModel:
     evaluate: Callable[..., NDArray[np.float64]] = field(repr=False)
     reference: str
     settings: Mapping[str, Any] = field(default_factory=dict)
+    chooses: Callable[..., str] | None = field(default=None, repr=False)
+    in_network: bool = False
+
+    def complete(self, settings: Mapping[str, Any]) -> dict[str, Any]:
+        """Complete settings with their defaults.
+
+        Parameters
+        ----------
+        settings : mapping
+
+        Returns
+        -------
+        dict
+
+        Raises
+        ------
+        UsageError
+            If there is no such setting.
+        """
+        for name in settings:
+            if name not in self.settings:
+                raise UsageError(
+                    f'unknown setting "{name}" of cost model {self.name}: {nearest(name, self.settings)}'
+                )
+        return {**self.settings, **settings}
 
     def times(
         self, schedule: Schedule, fabric: Fabric, sizes: ArrayLike, **settings: Any
@@ -67,12 +97,11 @@ class CostModel:
         wanted = np.atleast_1d(np.asarray(sizes, dtype=np.float64))
         if not np.all(np.isfinite(wanted) & (wanted >= 0)):
             raise UsageError("sizes: found a negative, infinite or NaN size, expected bytes of 0 or more")
-        for name in settings:
-            if name not in self.settings:
-                raise UsageError(
-                    f'unknown setting "{name}" of cost model {self.name}: {nearest(name, self.settings)}'
-                )
-        return self.evaluate(schedule, fabric, wanted, **{**self.settings, **settings})
+        if schedule.in_network and not self.in_network and self.chooses is None:
+            raise CollectiveError(
+                f'cost model {self.name} does not cover sums in switches ({schedule.algorithm}); use "step"'
+            )
+        return self.evaluate(schedule, fabric, wanted, **self.complete(settings))
 
 
 COST_MODELS: Registry[CostModel] = Registry("cost model")

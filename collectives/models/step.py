@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from topo_sim.collectives.cost import cost_profile
+from topo_sim.collectives.models.machine import seconds
 from topo_sim.collectives.models.registry import CostModel, register
 from topo_sim.collectives.schedule import Schedule
 from topo_sim.topo import Fabric
@@ -14,9 +15,9 @@ __all__ = ["step"]
 
 
 def _evaluate(
-    schedule: Schedule, fabric: Fabric, sizes: NDArray[np.float64], **settings: Any
+    schedule: Schedule, fabric: Fabric, sizes: NDArray[np.float64], *, overhead: Any, **settings: Any
 ) -> NDArray[np.float64]:
-    profile = cost_profile(schedule, fabric, **settings)
+    profile = cost_profile(schedule, fabric, overhead=seconds(overhead, "overhead"), **settings)
     return np.array([profile.time(size) for size in sizes.tolist()])
 
 
@@ -26,6 +27,7 @@ step = register(
         summary="synchronous steps; within a step, fluid transfers share links max-min fairly",
         evaluate=_evaluate,
         reference="topo_sim.collectives.cost",
+        in_network=True,
         settings={"routing": None, "overhead": 0.0, "seed": 0},
     )
 )

@@ -16,6 +16,7 @@ from topo_sim.collectives import (
     replay,
     shape_options,
 )
+from topo_sim.collectives.models import COST_MODELS
 from topo_sim.collectives.reducers import find_reducers
 from topo_sim.studies import cost_table
 from topo_sim.topo import Fabric, fat_tree, grouped, leaf_spine, load_fabric, single_switch, torus
@@ -142,6 +143,15 @@ class TestRefused:
             assert shape_options((collective, name), fabric) is None
             with pytest.raises(CollectiveError, match=r'needs switches that combine by .*: set "reduces"'):
                 cost(build_schedule(collective, name, 4, 8), fabric)
+
+    @every
+    def test_models_that_do_not_know_them(self, collective, name):
+        fabric = single_switch(4, reduces=ALGORITHMS[collective][name].switches)
+        schedule = build_schedule(collective, name, 4, 8)
+        for name in ("loggp", "alpha-beta"):
+            with pytest.raises(CollectiveError, match=f"cost model {name} does not cover sums in switches"):
+                COST_MODELS[name].times(schedule, fabric, [1e6])
+        assert COST_MODELS["step"].times(schedule, fabric, [8.0])[0] == cost(schedule, fabric).time
 
     def test_a_link_one_way_only(self):
         graph = nx.DiGraph()

@@ -180,7 +180,10 @@ def test_shared_bandwidth_refuses():
 
 def test_catalogue_covers_every_registry():
     whole = catalogue()
-    kinds = "topologies generators routings collectives algorithms synthesizers patterns demands methods"
+    kinds = (
+        "topologies generators routings collectives algorithms synthesizers models formats patterns demands "
+        "methods"
+    )
     assert set(whole) == set(kinds.split())
     for rows in whole.values():
         assert rows

@@ -1,5 +1,7 @@
 """Throughput: published values, certificates, methods against each other and a naive program."""
 
+import dataclasses
+
 import networkx as nx
 import numpy as np
 import pytest
@@ -19,7 +21,15 @@ from topo_sim.topo import (
     torus,
 )
 from topo_sim.topo.demands import Demand, make_demand
-from topo_sim.topo.throughput import METHODS, max_concurrent_flow, throughput_bounds, worst_case_bound
+from topo_sim.topo.throughput import (
+    METHODS,
+    fptas,
+    max_concurrent_flow,
+    polish,
+    throughput_bounds,
+    worst_case_bound,
+)
+from topo_sim.topo.throughput.lp import solve_lp, solve_program
 from topo_sim.topo.throughput.problem import dual_bound, make_problem
 
 
@@ -252,3 +262,81 @@ def test_choice_dictionary_and_progress():
 def test_refusals(fabric, arguments, error, text):
     with pytest.raises(error, match=text.replace("(", r"\(")):
         max_concurrent_flow(fabric, **arguments)
+
+
+# Permutations on expanders, where shifting flow alone stalls
+
+
+@pytest.mark.parametrize(("switches", "degree", "gap"), [(10, 3, 1e-3), (40, 6, 1e-3), (64, 8, 5e-3)])
+@pytest.mark.parametrize("seed", [0, 1])
+def test_permutations_on_expanders_reach_the_gap(switches, degree, gap, seed):
+    fabric = random_regular(switches, degree, seed=seed)
+    demand = make_demand(fabric, "permutation", seed=seed)
+    flow = max_concurrent_flow(fabric, demand, "fptas", gap)
+    assert flow.gap <= gap * (1 + 1e-9)
+    check(fabric, demand, flow, 1e-8)
+    if switches <= 40:
+        exact = max_concurrent_flow(fabric, demand, "lp").theta
+        assert flow.lower <= exact * (1 + 1e-7)
+        assert flow.upper >= exact * (1 - 1e-7)
+
+
+def test_it_is_the_polish_that_does_it(monkeypatch):
+    fabric = random_regular(40, 6)
+    problem = make_problem(fabric, make_demand(fabric, "permutation"))
+    assert fptas.solve_fptas(problem, 1e-3).steps < 100
+    monkeypatch.setattr(polish, "MOST_VARIABLES", 0)
+    stalled = fptas.solve_fptas(problem, 1e-3, sweeps=300)
+    assert stalled.steps == 300
+    assert stalled.upper > stalled.lower * 1.005  # and says so
+
+
+class TestPolish:
+    def start(self, demand="permutation"):
+        fabric = random_regular(12, 3)
+        problem = make_problem(fabric, make_demand(fabric, demand))
+        found = fptas.solve_fptas(problem, 1e-9, sweeps=5)
+        run = fptas._Run(problem)
+        run.sweep()
+        return problem, run, found
+
+    @pytest.mark.parametrize("demand", ["permutation", "all_to_all", "hot_spots"])
+    def test_ends_at_the_optimum(self, demand):
+        problem, run, found = self.start(demand)
+        made = polish.polish(problem, run.flow, run.length, found, 1e-7)
+        exact = solve_lp(problem)
+        assert made.lower == pytest.approx(exact.lower, rel=1e-6)
+        assert made.upper == pytest.approx(exact.lower, rel=1e-6)
+        assert np.all(made.load * made.lower <= problem.capacity * (1 + 1e-9))
+
+    def test_never_worse_than_what_it_is_given(self, monkeypatch):
+        problem, run, found = self.start()
+        for limit in (0, 50):
+            monkeypatch.setattr(polish, "MOST_VARIABLES", limit)
+            made = polish.polish(problem, run.flow, run.length, found, 1e-7)
+            assert made.lower >= found.lower
+            assert made.upper <= found.upper
+
+        def fail(*_):
+            raise DemandError("lp: the solver stopped")
+
+        monkeypatch.setattr(polish, "MOST_VARIABLES", 20_000)
+        monkeypatch.setattr(polish, "solve_program", fail)
+        assert polish.polish(problem, run.flow, run.length, found, 1e-7) == dataclasses.replace(found)
+
+    def test_a_restricted_program_is_a_lower_bound_with_an_upper_one_for_all(self):
+        problem, run, _ = self.start()
+        exact = solve_lp(problem).lower
+        part, length = solve_program(problem, run.flow[problem.senders] > 0)
+        assert part.lower <= exact * (1 + 1e-9)
+        assert part.upper >= exact * (1 - 1e-9)
+        assert dual_bound(problem, length) == pytest.approx(part.upper)
+
+
+def test_a_problem_without_switches_of_its_own_numbering():
+    # Endpoints in the order of the graph: the arrays of the problem are sorted by node.
+    fabric = torus((3, 3))
+    problem = make_problem(fabric, make_demand(fabric, "all_to_all"))
+    assert np.array_equal(np.diff(problem.out_ptr), np.bincount(problem.arc_source, minlength=9))
+    assert np.all(np.diff(problem.arc_source) >= 0)
+    assert np.allclose(problem.to_links(np.ones(len(problem.capacity))), 1.0)

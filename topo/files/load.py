@@ -9,6 +9,7 @@ from typing import Any
 
 from topo_sim.base import FaultsError, TopoSimError
 from topo_sim.topo.fabric import Fabric
+from topo_sim.topo.files.astra import is_astra, topology_of
 from topo_sim.topo.files.checking import check_document, fill_in, override
 from topo_sim.topo.files.connect import connected_by_construction, find_unreachable
 from topo_sim.topo.files.faults import Faults, plain
@@ -138,8 +139,9 @@ def load_topology(path_or_name: Reference, /, **parameters: Any) -> Topology:
     Parameters
     ----------
     path_or_name : str or path
-        Path of a YAML or JSON file, or the name of a shipped topology (see `list_shipped`). A string may
-        end in ``@name=value,name=value`` to set parameters.
+        Path of a YAML or JSON file (a topology file, or a network file of ASTRA-sim), or the name of a
+        shipped topology (see `list_shipped`). A string may end in ``@name=value,name=value`` to set
+        parameters.
     **parameters
         Values for parameters that the file declares; they win over the file's.
 
@@ -162,6 +164,8 @@ def load_topology(path_or_name: Reference, /, **parameters: Any) -> Topology:
     settings |= parameters
     faults = Faults(file)
     data = as_mapping(parse(read_text(path, faults), faults), faults)
+    if is_astra(data):
+        data, faults = topology_of(data, faults), Faults(file)
     written = override(data, plain(settings), faults)
     filled = fill_in(written, faults)
     try:

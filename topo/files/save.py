@@ -21,7 +21,7 @@ from topo_sim.topo.files.reference import SUFFIXES
 from topo_sim.topo.files.wiring import wire_explicit
 from topo_sim.topo.generators import GENERATORS
 
-__all__ = ["save_fabric", "save_topology"]
+__all__ = ["save_fabric", "save_topology", "write_data"]
 
 _STYLE: dict[str, Any] = {"sort_keys": False, "allow_unicode": True, "width": 110}
 _Link = tuple[str, str, Any, Any, Any, bool]
@@ -47,8 +47,8 @@ for _first, _rules in Resolver.yaml_implicit_resolvers.items():
         _Dumper.add_implicit_resolver(_tag, _pattern, [_first])
 
 
-def _write(data: dict[str, Any], path: str | os.PathLike[str]) -> None:
-    """Write to a file beside `path`, then put it in its place."""
+def write_data(data: dict[str, Any], path: str | os.PathLike[str]) -> None:
+    """Write plain data as YAML or JSON to a file beside `path`, then put it in its place."""
     target = Path(path)
     if target.suffix not in SUFFIXES:
         raise FaultsError(
@@ -103,7 +103,7 @@ def save_topology(topology: Topology, path: str | os.PathLike[str]) -> None:
         here, there = topology.path.parent.resolve(), Path(path).parent.resolve()
         if here != there:
             data["fabric"]["graph"] = Path(os.path.relpath(here / spec.graph, there)).as_posix()
-    _write(data, path)
+    write_data(data, path)
 
 
 def save_fabric(fabric: Fabric, path: str | os.PathLike[str]) -> None:
@@ -141,7 +141,7 @@ def save_fabric(fabric: Fabric, path: str | os.PathLike[str]) -> None:
     if spec is None:
         spec = _explicit_spec(fabric, str(path))
     routing = {} if fabric.routing == usual else {"routing": fabric.routing}
-    _write({"topo_sim": 1, "name": fabric.name, **routing, "fabric": spec}, path)
+    write_data({"topo_sim": 1, "name": fabric.name, **routing, "fabric": spec}, path)
 
 
 def _generated_spec(value: Fabric | Mapping[str, Any]) -> dict[str, Any] | None:

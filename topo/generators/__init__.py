@@ -6,7 +6,9 @@ from topo_sim.topo.generators.common import GENERATORS
 from topo_sim.topo.generators.full_mesh import full_mesh
 from topo_sim.topo.generators.grid import mesh, torus
 from topo_sim.topo.generators.grouped import grouped
+from topo_sim.topo.generators.product import product
 from topo_sim.topo.generators.twisted import twisted_torus
+from topo_sim.topo.generators.xpander import xpander
 
 __all__ = [
     "GENERATORS",
@@ -16,7 +18,9 @@ __all__ = [
     "grouped",
     "leaf_spine",
     "mesh",
+    "product",
     "single_switch",
     "torus",
     "twisted_torus",
+    "xpander",
 ]

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from topo_sim.base import DemandError
 from topo_sim.topo.throughput.problem import Problem, Solution, check_reach, dual_bound
 
-__all__ = ["lp_size", "solve_lp"]
+__all__ = ["lp_size", "solve_lp", "solve_program"]
 
 SIMPLEX_UP_TO = 20_000
 MOST_VARIABLES = 1_000_000
@@ -46,16 +46,42 @@ def solve_lp(problem: Problem) -> Solution:
     ----------
     Shahrokhi and Matula, "The maximum concurrent flow problem", J. ACM 1990.
     """
-    from scipy.optimize import linprog
-
     if lp_size(problem) > MOST_VARIABLES:
         raise DemandError(
             f"lp: makes {lp_size(problem):,} variables, expected at most {MOST_VARIABLES:,}; "
             'method "fptas" has no such limit'
         )
     check_reach(problem)
+    return solve_program(problem, None)[0]
+
+
+def solve_program(
+    problem: Problem, allowed: NDArray[np.bool_] | None
+) -> tuple[Solution, NDArray[np.float64]]:
+    """Solve the linear program, over some of its variables only if asked to.
+
+    Parameters
+    ----------
+    problem : Problem
+    allowed : ndarray of bool, shape (senders, arcs), optional
+        Arcs that each sender may use; they must reach all that it sends to. Default: all.
+
+    Returns
+    -------
+    solution : Solution
+        Its upper bound holds for the whole problem.
+    length : ndarray of float64, shape (arcs,)
+        Dual value of each capacity.
+
+    Raises
+    ------
+    DemandError
+        If the solver gives up.
+    """
+    from scipy.optimize import linprog
+
     unit, demand = float(problem.capacity.mean()), float(problem.wanted.max())
-    flow, equal, equal_to, share = _program(problem, problem.wanted / demand)
+    flow, equal, equal_to, share = _program(problem, problem.wanted / demand, allowed)
     cost = np.zeros(equal.shape[1])
     cost[-1] = -1.0
     found: Any = linprog(
@@ -64,7 +90,7 @@ def solve_lp(problem: Problem) -> Solution:
         b_ub=problem.capacity / unit,
         A_eq=equal,
         b_eq=equal_to,
-        method="highs-ds" if len(cost) <= SIMPLEX_UP_TO else "highs-ipm",
+        method="highs-ds" if allowed is None and len(cost) <= SIMPLEX_UP_TO else "highs-ipm",
     )
     if found.status != 0:
         raise DemandError(f"lp: the solver stopped ({found.message.strip()}), expected a solution")
@@ -72,11 +98,11 @@ def solve_lp(problem: Problem) -> Solution:
     load = np.bincount(flow, used, minlength=len(problem.capacity)) / found.x[-1] * demand
     length = np.maximum(-found.ineqlin.marginals, 0.0)
     lower = float((problem.capacity[load > 0] / load[load > 0]).min())
-    return Solution(lower, max(dual_bound(problem, length), lower), load, int(found.nit))
+    return Solution(lower, max(dual_bound(problem, length), lower), load, int(found.nit)), length
 
 
 def _program(
-    problem: Problem, wanted: NDArray[np.float64]
+    problem: Problem, wanted: NDArray[np.float64], allowed: NDArray[np.bool_] | None
 ) -> tuple[NDArray[np.int64], Any, NDArray[np.float64], Any]:
     """Arc of every flow variable, the conservation rows with their right side, and the capacity rows.
 
@@ -90,7 +116,8 @@ def _program(
     for k, s in enumerate(problem.senders):
         root, takes = problem.site[s], problem.forwards.copy()
         takes[problem.site[wanted[s] > 0]] = True
-        mine = arcs[(problem.forwards[begin] | (begin == root)) & takes[end] & (end != root)]
+        fits = (problem.forwards[begin] | (begin == root)) & takes[end] & (end != root)
+        mine = arcs[fits if allowed is None else fits & allowed[k]]
         flow.append(mine)
         rows.append(k * nodes + begin[mine])
         ends.append(k * nodes + end[mine])

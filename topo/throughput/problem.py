@@ -156,8 +156,7 @@ def make_problem(fabric: Fabric, demand: Demand) -> Problem:
     node, home = fabric.endpoints.astype(np.int64), attachment(fabric)
     stays = np.zeros(len(fabric.kind), dtype=bool)
     stays[node[home != node]] = True
-    source, target = fabric.link_source.astype(np.int64), fabric.link_target.astype(np.int64)
-    core = ~(stays[source] | stays[target])
+    core = ~(stays[fabric.link_source] | stays[fabric.link_target])
     sites, group = np.unique(home, return_inverse=True)
     if len(sites) > MOST_SITES:
         raise DemandError(
@@ -166,30 +165,36 @@ def make_problem(fabric: Fabric, demand: Demand) -> Problem:
         )
     wanted = demand.between(group.ravel().astype(np.int64), len(sites))
     np.fill_diagonal(wanted, 0.0)
-    nodes = np.unique(np.concatenate([sites, source[core], target[core]]))
-    number = np.full(len(fabric.kind), -1, dtype=np.int64)
-    number[nodes] = np.arange(len(nodes))
-    keys, arc = np.unique(number[source[core]] * len(nodes) + number[target[core]], return_inverse=True)
-    capacity = np.bincount(arc.ravel(), fabric.capacity[core], minlength=len(keys))
-    link_arc = np.full(fabric.links, -1, dtype=np.int64)
-    link_arc[core] = arc.ravel()
-    share = np.ones(fabric.links)
-    share[core] = fabric.capacity[core] / capacity[arc.ravel()]
-    out_ptr = np.searchsorted(keys // max(len(nodes), 1), np.arange(len(nodes) + 1)).astype(np.int64)
+    nodes, keys, arc = _arcs(fabric, sites, core)
+    capacity = np.bincount(arc, fabric.capacity[core], minlength=len(keys)).astype(np.float64)
+    link_arc, share = np.full(fabric.links, -1, dtype=np.int64), np.ones(fabric.links)
+    link_arc[core], share[core] = arc, fabric.capacity[core] / capacity[arc]
+    begin, end = np.divmod(keys, max(len(nodes), 1))
     port_load, limit = _ports(fabric, demand, stays, core)
     return Problem(
-        site=number[sites],
+        site=np.searchsorted(nodes, sites),
         wanted=np.ascontiguousarray(wanted),
         forwards=fabric.forwards[nodes],
-        out_ptr=out_ptr,
-        arc_source=keys // max(len(nodes), 1),
-        arc_target=keys % max(len(nodes), 1),
-        capacity=capacity.astype(np.float64),
+        out_ptr=np.searchsorted(begin, np.arange(len(nodes) + 1)).astype(np.int64),
+        arc_source=begin,
+        arc_target=end,
+        capacity=capacity,
         link_arc=link_arc,
         link_share=share,
         port_load=port_load,
         port_limit=limit,
     )
+
+
+def _arcs(
+    fabric: Fabric, sites: NDArray[np.int64], core: NDArray[np.bool_]
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+    """Nodes that are left, arcs as ``source * nodes + target`` by their place among them, arc per link."""
+    ends = fabric.link_source[core].astype(np.int64), fabric.link_target[core].astype(np.int64)
+    nodes = np.unique(np.concatenate([sites, *ends]))
+    source, target = (np.searchsorted(nodes, end) for end in ends)
+    keys, arc = np.unique(source * len(nodes) + target, return_inverse=True)
+    return nodes, keys.astype(np.int64), arc.ravel().astype(np.int64)
 
 
 def _ports(
