@@ -12,6 +12,9 @@ from topo_sim.topo.flow.plain_kernels import plain_rates
 
 __all__ = ["max_min_rates"]
 
+# So many links and more need numbers of 32 bits; half the memory is read with 16.
+NARROW = 65_535
+
 
 class SolverArrays(NamedTuple):
     """What the kernels know of paths: rows by flow, shares (empty: all 1), rows by link."""
@@ -83,10 +86,12 @@ def max_min_rates(
     if caps is not None:
         paths, limits = with_caps(paths, limits, caps)
     flows, width = len(paths), limits.size
-    rate = np.full(flows, -1.0)
+    rate = np.empty(flows)
     if weights is None and paths.share is None:
-        plain_rates(paths.indptr, paths.links, limits, rate, np.empty(flows, np.int32))
+        kind = np.empty(1, np.uint16 if width < NARROW else np.uint32)
+        plain_rates(kind, paths.indptr, paths.links, limits, rate, np.empty(flows, np.int32))
         return rate
+    rate.fill(-1.0)
     weight = np.ones(flows) if weights is None else check_values(weights, "weights", flows, positive=True)
     p = solver_arrays(paths, width)
     left, claim, fresh, level = (np.empty(width) for _ in range(4))
