@@ -153,6 +153,7 @@ def grouped(
     seat = (rank % groups) * size + rank // groups if attach == "rail" else rank
     subs = [(outer, seat), *((inner, g * size + np.arange(size)) for g in range(groups))]
     kind, nodes = [np.full(total, GPU, dtype=np.int8)], []
+    reduces = [np.zeros(total, dtype=np.int8)]
     links, first = [], total
     for fabric, ranks in subs:
         hubs = fabric.kind != GPU
@@ -161,6 +162,8 @@ def grouped(
         node[hubs] = first + np.arange(np.count_nonzero(hubs))
         first += int(np.count_nonzero(hubs))
         kind.append(fabric.kind[hubs])
+        given = np.zeros(len(hubs), dtype=np.int8) if fabric.reduces is None else fabric.reduces
+        reduces.append(given[hubs])
         links.extend(_bundles(fabric, node))
         nodes.append(node)
     return Parts(
@@ -175,6 +178,7 @@ def grouped(
         endpoints_forward=inner.endpoints_forward or outer.endpoints_forward if forward is None else forward,
         exact_bisection=_bisection(outer, groups),
         routing="widest_split" if _detours(inner, outer, seat[:size]) else "ecmp_split",
+        reduces=np.concatenate(reduces),
     )
 
 
