@@ -1,7 +1,7 @@
 """Fluid flows that start at given times or after each other: the whole story of a run."""
 
 from dataclasses import dataclass
-from numbers import Integral, Real
+from numbers import Integral
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -181,10 +181,11 @@ def simulate(
     return FlowRun(begin, finish, reshares, float(tolerance), edges, trace.carried)
 
 
-def check_tolerance(tolerance: float) -> None:
+def check_tolerance(tolerance: object) -> None:
     """Raise `FlowError` unless a tolerance can be used."""
-    number = isinstance(tolerance, Real) and not isinstance(tolerance, bool)
-    if not number or not 0 <= tolerance <= 1e-3:
+    if isinstance(tolerance, bool) or not isinstance(tolerance, float | int | np.floating):
+        raise FlowError(f"tolerance: found {tolerance!r}, expected a number from 0 to 0.001")
+    if not 0 <= tolerance <= 1e-3:
         raise FlowError(f"tolerance: found {tolerance!r}, expected a number from 0 to 0.001")
 
 
