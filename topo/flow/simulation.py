@@ -1,7 +1,6 @@
 """Fluid flows that start at given times or after each other: the whole story of a run."""
 
 from dataclasses import dataclass
-from numbers import Integral
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -160,8 +159,7 @@ def simulate(
     arrays = {"size": size, "start": start, "latency": latency, "delay": delay}
     sizes, starts, delays, waits = (check_values(value, name, flows) for name, value in arrays.items())
     check_tolerance(tolerance)
-    if isinstance(bins, bool) or not isinstance(bins, Integral) or not 0 <= bins <= MOST_BINS:
-        raise FlowError(f"bins: found {bins!r}, expected a whole number from 0 to {MOST_BINS:,}")
+    _check_bins(bins)
     dependants = _children(_pairs(after, "after", flows), _pairs(behind, "behind", flows), flows)
     work = Work(sizes, starts, delays, waits, *dependants, float(tolerance))
     width = limits.size if bins else 0
@@ -187,6 +185,11 @@ def check_tolerance(tolerance: object) -> None:
         raise FlowError(f"tolerance: found {tolerance!r}, expected a number from 0 to 0.001")
     if not 0 <= tolerance <= 1e-3:
         raise FlowError(f"tolerance: found {tolerance!r}, expected a number from 0 to 0.001")
+
+
+def _check_bins(bins: object) -> None:
+    if isinstance(bins, bool) or not isinstance(bins, int | np.integer) or not 0 <= bins <= MOST_BINS:
+        raise FlowError(f"bins: found {bins!r}, expected a whole number from 0 to {MOST_BINS:,}")
 
 
 def _pairs(given: ArrayLike | None, name: str, flows: int) -> NDArray[np.int64]:
