@@ -1,6 +1,6 @@
 """Lower bounds on the time of a collective on a fabric, whatever the algorithm."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from numbers import Real
 
@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from topo_sim.base import RoutingError, UsageError
-from topo_sim.collectives.collective import COLLECTIVES, Collective
+from topo_sim.collectives.collective import COLLECTIVES, Collective, Member
 from topo_sim.topo import Fabric
 from topo_sim.topo.distances import hop_sum, latencies_from
 from topo_sim.topo.fabric import GPU, SWITCH
@@ -17,6 +17,7 @@ from topo_sim.topo.structure import Clos, Grid
 __all__ = ["LowerBound", "lower_bound"]
 
 LATENCY_SOURCES = 16
+MEMBERS = 16
 DISTANCE_UP_TO = 1024
 
 
@@ -135,29 +136,50 @@ def _around_switches(fabric: Fabric) -> NDArray[np.int64]:
     return label
 
 
-def _cut_pace(
-    collective: Collective, fabric: Fabric, nodes: NDArray[np.int32], label: NDArray[np.int64]
-) -> float:
+def _cut_pace(members: Sequence[Member], fabric: Fabric, label: NDArray[np.int64], in_network: bool) -> float:
     """Time per byte of the tightest part of a partition."""
-    p = len(nodes)
     parts, part = np.unique(label, return_inverse=True)
     part = part.ravel()
     source, target = part[fabric.link_source], part[fabric.link_target]
     across = source != target
     out = np.bincount(source[across], fabric.capacity[across], parts.size)
     into = np.bincount(target[across], fabric.capacity[across], parts.size)
-    inside = np.bincount(part[nodes], minlength=parts.size).astype(np.float64)
-    cuts = (inside > 0) & (inside < p) & (out > 0) & (into > 0)
+    leaving, entering = np.zeros(parts.size), np.zeros(parts.size)
+    for member in members:
+        sent, got = _crossing(member.collective, part[fabric.endpoints[member.ranks]], parts.size)
+        leaving += member.scale * sent
+        entering += member.scale * got
+    cuts = (out > 0) & (into > 0)
     if not cuts.any():
         return 0.0
-    root = np.arange(parts.size) == part[nodes[0]]
-    leaving = collective.leaves(inside[cuts], p, root[cuts]) / out[cuts]
-    entering = collective.leaves(p - inside[cuts], p, ~root[cuts]) / into[cuts]
-    pace = float(max(leaving.max(), entering.max()))
-    if collective.name == "all_reduce":  # among the parts, as if each were one rank
-        held = inside > 0
-        pace = max(pace, collective.sent(int(held.sum())) / float(min(out[held].sum(), into[held].sum())))
+    pace = float(max((leaving[cuts] / out[cuts]).max(), (entering[cuts] / into[cuts]).max()))
+    if len(members) == 1 and members[0].collective.name == "all_reduce" and not in_network:
+        # Among the parts, as if each were one rank.
+        collective = members[0].collective
+        held = np.bincount(part[fabric.endpoints[members[0].ranks]], minlength=parts.size) > 0
+        ways = float(min(out[held].sum(), into[held].sum()))
+        pace = max(pace, collective.sent(int(held.sum())) / ways if ways else 0.0)
     return pace
+
+
+def _crossing(
+    collective: Collective, part: NDArray[np.int64], parts: int
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Least bytes that leave and enter each part, given the part of every rank."""
+    p = len(part)
+    if collective.traffic is not None:
+        rows, columns = np.nonzero(collective.traffic)
+        here, there = part[rows], part[columns]
+        amount = np.where(here == there, 0.0, collective.traffic[rows, columns])
+        leaving, entering = (np.bincount(e, amount, parts).astype(np.float64) for e in (here, there))
+        return leaving, entering
+    inside = np.bincount(part, minlength=parts).astype(np.float64)
+    root = np.arange(parts) == part[0]
+    divided = (inside > 0) & (inside < p)
+    leaving, entering = np.zeros(parts), np.zeros(parts)
+    leaving[divided] = collective.leaves(inside[divided], p, root[divided])
+    entering[divided] = collective.leaves(p - inside[divided], p, ~root[divided])
+    return leaving, entering
 
 
 def _distance_pace(fabric: Fabric, p: int) -> float:
@@ -177,9 +199,10 @@ def lower_bound(
     ranks: int | None = None,
     *,
     overhead: float = 0.0,
+    in_network: bool = False,
     exact: bool = True,
 ) -> LowerBound:
-    """Bound the time of a collective from below, for schedules whose ranks do the combining.
+    """Bound the time of a collective from below.
 
     Parameters
     ----------
@@ -190,6 +213,8 @@ def lower_bound(
         The first so many endpoints take part. Default: all.
     overhead : float, s
         Per message.
+    in_network : bool
+        Whether switches may combine and copy; else only ranks do.
     exact : bool
         Whether to look at all cuts where that is quick: up to 64 ranks, and not for all-to-all.
 
@@ -209,8 +234,9 @@ def lower_bound(
     Ranks may store and forward, so latencies and distances go by way of any rank.
 
     Cuts: a set S of nodes must send ``collective.leaves`` bytes over the capacity that leaves it, and
-    likewise receive. Tried are single endpoints, subtrees of a Clos, halves of a grid, groups that are
-    joined faster inside, and switches with their endpoints; with `exact` also the tightest of all sets
+    likewise receive. Where several groups do their own collectives at once, what they must send adds up.
+    Tried are single endpoints, subtrees of a Clos, halves of a grid, groups that are joined faster inside,
+    and switches with their endpoints; with `exact` also the tightest of all sets
     (`topo_sim.collectives.optimum`). All ranks together must send ``collective.sent``, and so must the parts
     of an all-reduce, each taken for one rank. All-to-all must also carry every byte over its distance.
 
@@ -233,43 +259,70 @@ def lower_bound(
     check_seconds(overhead, "overhead")
     if p < 2:
         return LowerBound(0.0, 0.0, 0.0, "one rank")
-    nodes = fabric.endpoints[:p]
-    out = np.bincount(fabric.link_source, fabric.capacity, len(fabric.kind))[nodes].sum()
-    into = np.bincount(fabric.link_target, fabric.capacity, len(fabric.kind))[nodes].sum()
-    farthest = _farthest(collective, fabric, p)
-    paces = [("ports of all endpoints together", collective.sent(p) / float(min(out, into)))]
-    paces += [(name, _cut_pace(collective, fabric, nodes, label)) for name, label in _partitions(fabric)]
-    if collective.name == "all_to_all" and p <= DISTANCE_UP_TO:
+    members = collective.members or (Member(collective, np.arange(p)),)
+    if all(len(member.ranks) < 2 for member in members):
+        return LowerBound(0.0, 0.0, 0.0, "groups of one rank")
+    farthest = max(_farthest(member, fabric, p) for member in members[:MEMBERS])
+    paces = [("ports of all endpoints together", _sent_pace(members, fabric, in_network))]
+    paces += [(name, _cut_pace(members, fabric, label, in_network)) for name, label in _partitions(fabric)]
+    if collective.name == "all_to_all" and not collective.members and p <= DISTANCE_UP_TO:
         paces.append(("all links together, over shortest paths", _distance_pace(fabric, p)))
     reason, pace = max(paces, key=lambda item: item[1])
-    if exact:
+    if exact and not in_network and not collective.members and collective.traffic is None:
         from topo_sim.collectives.optimum.paces import REASON, least_cut_pace
 
         all_cuts = least_cut_pace(collective.name, fabric, p)
         if all_cuts > pace * (1 + 1e-9):
             reason, pace = REASON, all_cuts
-    return LowerBound(farthest + overhead, _least_first(fabric) + overhead, pace, reason)
+    first = _least_first(fabric, in_network)
+    reason += ", switches combining" if in_network else ""
+    return LowerBound(farthest + overhead, first + overhead, pace, reason)
 
 
-def _farthest(collective: Collective, fabric: Fabric, p: int) -> float:
+def _sent_pace(members: Sequence[Member], fabric: Fabric, in_network: bool) -> float:
+    """Time per byte of what all ranks together must send."""
+    nodes = fabric.endpoints[np.unique(np.concatenate([member.ranks for member in members]))]
+    out = np.bincount(fabric.link_source, fabric.capacity, len(fabric.kind))[nodes].sum()
+    into = np.bincount(fabric.link_target, fabric.capacity, len(fabric.kind))[nodes].sum()
+    total = 0.0
+    for member in members:
+        count, each = len(member.ranks), member.collective
+        if count > 1:
+            sent = each.sent_reduced if in_network and each.sent_reduced else each.sent
+            total += member.scale * sent(count)
+    return total / float(min(out, into))
+
+
+def _farthest(member: Member, fabric: Fabric, p: int) -> float:
     """Largest latency between two ranks that must hear of each other (from a sample of sources)."""
-    sources = np.unique(np.linspace(0, p - 1, LATENCY_SOURCES).astype(np.int64))
-    reach = latencies_from(fabric, sources[:1] if collective.name == "broadcast" else sources, p)[:, :p]
+    ranks, name = member.ranks, member.collective.name
+    count = len(ranks)
+    if count < 2:
+        return 0.0
+    sources = np.unique(np.linspace(0, count - 1, LATENCY_SOURCES).astype(np.int64))
+    sources = sources[:1] if name == "broadcast" else sources
+    reach = latencies_from(fabric, ranks[sources], p)[:, ranks]
+    if name == "reduce":
+        reach = reach[:, :1]
+    elif name == "send_recv":
+        reach = reach[np.arange(len(sources)), (sources + 1) % count][:, np.newaxis]
+    elif member.collective.traffic is not None:
+        reach = np.where(member.collective.traffic[sources] > 0, reach, 0.0)
     if not np.isfinite(reach).all():
         i, j = np.argwhere(~np.isfinite(reach))[0]
-        ends = (fabric.names[fabric.endpoints[r]] for r in (sources[i], j))
+        j = (sources[i] + 1) % count if name == "send_recv" else j
+        ends = (fabric.names[fabric.endpoints[ranks[r]]] for r in (sources[i], j))
         raise RoutingError(
             f"{fabric.name}: no path for {' -> '.join(ends)}, expected all ranks to be connected"
         )
-    return float(reach.max())
+    return float(reach.max(initial=0.0))
 
 
-def _least_first(fabric: Fabric) -> float:
-    """Least latency of any message: one direct link, or a link up and one down."""
+def _least_first(fabric: Fabric, in_network: bool) -> float:
+    """Least latency of any message: one direct link, or a link up and one down (or only one of them)."""
     from_gpu = fabric.kind[fabric.link_source] == GPU
     to_gpu = fabric.kind[fabric.link_target] == GPU
     direct = fabric.latency[from_gpu & to_gpu].min(initial=np.inf)
-    via = fabric.latency[from_gpu & ~to_gpu].min(initial=np.inf) + fabric.latency[~from_gpu & to_gpu].min(
-        initial=np.inf
-    )
-    return float(min(direct, via))
+    up = fabric.latency[from_gpu & ~to_gpu].min(initial=np.inf)
+    down = fabric.latency[~from_gpu & to_gpu].min(initial=np.inf)
+    return float(min(direct, up, down) if in_network else min(direct, up + down))

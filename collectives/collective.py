@@ -1,17 +1,36 @@
 """What a collective promises: what every rank holds before it and must hold after it."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from topo_sim.base import Registry
 
-__all__ = ["COLLECTIVES", "Collective"]
+__all__ = ["COLLECTIVES", "Collective", "Member", "all_to_all_of"]
 
 Holdings = Callable[[int, int], NDArray[np.bool_]]
 Leaves = Callable[[NDArray[np.float64], int, NDArray[np.bool_]], NDArray[np.float64]]
+
+
+@dataclass(frozen=True)
+class Member:
+    """One of several collectives that run at once.
+
+    Parameters
+    ----------
+    collective : Collective
+        What it does.
+    ranks : ndarray of int64, shape (p,)
+        Its ranks among those of all.
+    scale : float
+        Its size, per byte of the size of all.
+    """
+
+    collective: "Collective"
+    ranks: NDArray[np.int64]
+    scale: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -19,9 +38,10 @@ class Collective:
     """A collective operation: its pre- and postcondition and how nccl-tests measures it.
 
     Sizes are those that nccl-tests prints: the whole vector, which for all-to-all is what one rank
-    sends. Data is cut into equal chunks, numbered from 0. Reduce-scatter and all-gather number them
-    block by block (rank 0's block first), all-to-all as ``(source * p + destination) * c + j``.
-    The root of a broadcast is rank 0.
+    sends (for all-to-all-v, what the rank sends that has most). Data is cut into chunks, numbered from 0.
+    Reduce-scatter, all-gather, barrier and send/recv number them block by block (rank 0's block first),
+    all-to-all as ``(source * p + destination) * c + j``. The root of a broadcast or reduce is rank 0; in
+    send/recv every rank sends to the next one, the last to rank 0. A barrier has tokens without bytes.
 
     Parameters
     ----------
@@ -45,6 +65,13 @@ class Collective:
     starts, ends : callable
         ``starts(p, chunks)`` and ``ends(p, chunks)``, bool[p, chunks]: which chunks a rank holds (its
         own contribution of) before, and which it must hold complete after.
+    sent_reduced : callable, optional
+        As `sent`, where switches do the combining. Default: the same.
+    traffic : ndarray of float64, shape (p, p), optional
+        Bytes from each rank to each other, per byte of size, where that differs between pairs; `leaves`
+        then counts nothing.
+    members : tuple of Member
+        The collectives that this one consists of, where several groups of ranks each do their own.
 
     References
     ----------
@@ -63,12 +90,15 @@ class Collective:
     title: str
     reduces: bool
     busbw_factor: Callable[[int], float] = field(repr=False)
-    volume: Callable[[int], int] = field(repr=False)
+    volume: Callable[[int], float] = field(repr=False)
     granularity: Callable[[int], int] = field(repr=False)
     leaves: Leaves = field(repr=False)
     sent: Callable[[int], float] = field(repr=False)
     starts: Holdings = field(repr=False)
     ends: Holdings = field(repr=False)
+    sent_reduced: Callable[[int], float] | None = field(default=None, repr=False)
+    traffic: NDArray[np.float64] | None = field(default=None, repr=False, compare=False)
+    members: tuple[Member, ...] = field(default=(), repr=False, compare=False)
 
     def total_bytes(self, size: float, p: int) -> float:
         """Bytes over all distinct chunks.
@@ -163,6 +193,14 @@ def _addressed_to(p: int, chunks: int) -> NDArray[np.bool_]:
     return np.tile(_own_block(p, chunks // p), p)
 
 
+def _from_before(p: int, chunks: int) -> NDArray[np.bool_]:
+    return np.roll(_own_block(p, chunks), 1, axis=0)
+
+
+def _nothing(s: NDArray[np.float64], p: int, root: NDArray[np.bool_]) -> NDArray[np.float64]:
+    return np.zeros_like(s)
+
+
 def _scattered(p: int) -> float:
     return (p - 1) / p
 
@@ -182,6 +220,7 @@ for _collective in (
         sent=lambda p: 2.0 * (p - 1),
         starts=_everything,
         ends=_everything,
+        sent_reduced=float,
     ),
     Collective(
         name="reduce_scatter",
@@ -231,5 +270,90 @@ for _collective in (
         starts=_own_block,
         ends=_addressed_to,
     ),
+    Collective(
+        name="reduce",
+        title="reduce",
+        reduces=True,
+        busbw_factor=lambda p: 1.0,
+        volume=lambda p: 1,
+        granularity=lambda p: 1,
+        leaves=lambda s, p, root: np.where(root, 0.0, 1.0),
+        sent=lambda p: p - 1.0,
+        starts=_everything,
+        ends=_at_root,
+    ),
+    Collective(
+        name="all_to_all_v",
+        title="all-to-all-v",
+        reduces=False,
+        busbw_factor=_scattered,
+        volume=lambda p: p,
+        granularity=lambda p: p * p,
+        leaves=lambda s, p, root: s * (p - s) / p,
+        sent=lambda p: p - 1.0,
+        starts=_own_block,
+        ends=_addressed_to,
+    ),
+    Collective(
+        name="send_recv",
+        title="send/recv",
+        reduces=False,
+        busbw_factor=lambda p: 1.0,
+        volume=lambda p: p,
+        granularity=lambda p: p,
+        leaves=lambda s, p, root: np.ones_like(s),
+        sent=float,
+        starts=_own_block,
+        ends=_from_before,
+    ),
+    Collective(
+        name="barrier",
+        title="barrier",
+        reduces=False,
+        busbw_factor=lambda p: 0.0,
+        volume=lambda p: 0,
+        granularity=lambda p: p,
+        leaves=_nothing,
+        sent=lambda p: 0.0,
+        starts=_own_block,
+        ends=_everything,
+    ),
 ):
     COLLECTIVES.add(_collective.name, _collective)
+
+
+def all_to_all_of(traffic: NDArray[np.float64]) -> Collective:
+    """All-to-all-v with given bytes from each rank to each other.
+
+    Parameters
+    ----------
+    traffic : ndarray of float64, shape (p, p)
+        Bytes per byte of size; the diagonal stays where it is.
+
+    Returns
+    -------
+    Collective
+        Bus bandwidth counts the bytes at the busiest port.
+
+    Examples
+    --------
+    >>> skewed = all_to_all_of(np.array([[0.0, 1.0], [0.25, 0.75]]))
+    >>> skewed.sent(2), skewed.final(2, 4).tolist()
+    (1.25, [[True, False, True, False], [False, True, False, True]])
+    """
+    moving = traffic * ~np.eye(len(traffic), dtype=np.bool_)
+    busiest = float(max(moving.sum(axis=0).max(), moving.sum(axis=1).max()))
+
+    def ends(p: int, chunks: int) -> NDArray[np.bool_]:
+        wanted = traffic.ravel() > 0
+        held: NDArray[np.bool_] = _addressed_to(p, chunks) & (wanted | (np.arange(p * p) % (p + 1) == 0))
+        return held
+
+    return replace(
+        COLLECTIVES["all_to_all_v"],
+        busbw_factor=lambda p: busiest,
+        leaves=_nothing,
+        sent=lambda p: float(moving.sum()),
+        ends=ends,
+        traffic=moving,
+    )

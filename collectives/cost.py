@@ -1,55 +1,18 @@
 """The cost of a schedule on a fabric: synchronous steps of fluid transfers."""
 
-from hashlib import blake2b
-
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike
 
 from topo_sim.base import CollectiveError, UsageError
 from topo_sim.collectives.bounds import LowerBound, check_seconds, lower_bound
-from topo_sim.collectives.result import CollectiveCost, CostProfile, Front
+from topo_sim.collectives.groups import placed
+from topo_sim.collectives.result import CollectiveCost, CostProfile
 from topo_sim.collectives.router import Router
 from topo_sim.collectives.schedule import Schedule
-from topo_sim.collectives.step import Step
+from topo_sim.collectives.solving import network_of, solve_steps
 from topo_sim.topo import Fabric
-from topo_sim.topo.flow import Paths
-from topo_sim.topo.flow.completion import sending_ends
 
 __all__ = ["cost", "cost_profile"]
-
-
-def _front(delay: NDArray[np.float64], pace: NDArray[np.float64]) -> Front:
-    """Keep the transfers that no other one matches in both delay and pace."""
-    if delay.size and np.ptp(delay) == 0:
-        return delay[:1], pace.max(keepdims=True)
-    order = np.lexsort((-pace, -delay))
-    delay, pace = delay[order], pace[order]
-    best = np.maximum.accumulate(pace)
-    keep = np.append(True, pace[1:] > best[:-1])
-    return delay[keep], pace[keep]
-
-
-def _shape(step: Step) -> tuple[bytes, float]:
-    """Digest what a step is solved by, its largest transfer counting as 1; and how large that is."""
-    scale = float(step.fraction.max(initial=0.0)) or 1.0
-    alike = step.fraction[:1] if step.fraction.strides == (0,) else step.fraction
-    digest = blake2b(digest_size=16)
-    for array in (step.source, step.target, alike / scale):
-        digest.update(len(array).to_bytes(8, "little"))
-        digest.update(np.ascontiguousarray(array).tobytes())
-    return digest.digest(), scale
-
-
-def _solve(
-    step: Step, paths: Paths, fabric: Fabric, capacity: NDArray[np.float64], overhead: float
-) -> tuple[Front, NDArray[np.float64]]:
-    """Front of one step, and the bytes on each link, with the largest transfer counting as 1."""
-    amount = np.ascontiguousarray(step.fraction) / (step.fraction.max(initial=0.0) or 1.0)
-    messages = np.bincount(step.source, minlength=1)[step.source]
-    delay = paths.sum(fabric.latency) + overhead * messages
-    return _front(delay, sending_ends(paths, capacity, amount, np.zeros(len(amount)))), paths.load(
-        amount, fabric.links
-    )
 
 
 def cost_profile(
@@ -59,6 +22,7 @@ def cost_profile(
     routing: str | None = None,
     overhead: float = 0.0,
     seed: int = 0,
+    ranks: ArrayLike | None = None,
     bound: LowerBound | None = None,
     router: Router | None = None,
 ) -> CostProfile:
@@ -66,7 +30,7 @@ def cost_profile(
 
     Parameters
     ----------
-    schedule, fabric, routing, overhead, seed
+    schedule, fabric, routing, overhead, seed, ranks
         As in `cost`.
     bound : LowerBound, optional
         If already known.
@@ -91,6 +55,12 @@ def cost_profile(
     >>> round(profile.time(0) * 1e6), round(profile.time(1e6) * 1e6)
     (12, 1512)
     """
+    if ranks is not None:
+        fabric = placed(fabric, ranks)
+        if np.size(ranks) != schedule.ranks:
+            raise CollectiveError(
+                f"ranks: found {np.size(ranks)}, expected the {schedule.ranks} of the schedule"
+            )
     if schedule.ranks > fabric.ranks:
         raise CollectiveError(
             f"{fabric.name} has {fabric.ranks} endpoints, expected at least {schedule.ranks} for the schedule"
@@ -99,27 +69,16 @@ def cost_profile(
     router = Router(fabric, routing, seed) if router is None else router
     if router.fabric is not fabric:
         raise UsageError(f"router: routes on {router.fabric.name}, expected {fabric.name}")
-    if any(
-        np.any((ends < 0) | (ends >= schedule.ranks)) for s in schedule.steps for ends in (s.source, s.target)
-    ):
-        raise CollectiveError(f"{schedule!r}: a step names a rank below 0 or above {schedule.ranks - 1}")
+    last = schedule.ranks + schedule.reducers - 1
+    if any(np.any((ends < 0) | (ends > last)) for s in schedule.steps for ends in (s.source, s.target)):
+        raise CollectiveError(f"{schedule!r}: a step names a rank below 0 or above {last}")
     if bound is None:
-        bound = lower_bound(schedule.collective, fabric, schedule.ranks, overhead=overhead)
-    router.prepare(schedule)
-    capacity = fabric.capacity.copy()  # writable: kernels compile apart for read-only arrays
-    solved: dict[bytes, tuple[Front, NDArray[np.float64]]] = {}
-    fronts, busy = [], np.zeros(fabric.links)
-    for step in schedule.steps:
-        key, scale = _shape(step)
-        if key not in solved:
-            solved[key] = _solve(step, router(step), fabric, capacity, overhead)
-        (delay, pace), load = solved[key]
-        fronts.append((delay, pace * scale))
-        busy += load * (scale * step.repeat)
+        bound = lower_bound(
+            schedule.collective, fabric, schedule.ranks, overhead=overhead, in_network=schedule.in_network
+        )
+    fronts, busy = solve_steps(schedule, network_of(router, schedule), overhead)
     repeats = np.array([step.repeat for step in schedule.steps], dtype=np.int64)
-    return CostProfile(
-        schedule, fabric, router.routing, repeats, tuple(fronts), busy / fabric.capacity, bound
-    )
+    return CostProfile(schedule, fabric, router.routing, repeats, fronts, busy / fabric.capacity, bound)
 
 
 def cost(
@@ -129,13 +88,14 @@ def cost(
     routing: str | None = None,
     overhead: float = 0.0,
     seed: int = 0,
+    ranks: ArrayLike | None = None,
 ) -> CollectiveCost:
     """Time a schedule on a fabric.
 
     Parameters
     ----------
     schedule : Schedule
-        Its ranks are the first endpoints of the fabric, in their order.
+        Its ranks are the first endpoints of the fabric, in their order, unless `ranks` says otherwise.
     fabric : Fabric
     routing : str, optional
         Default: the fabric's own.
@@ -144,6 +104,9 @@ def cost(
         wait for the last.
     seed : int
         For hashed routings.
+    ranks : array_like of int, optional
+        Endpoint that plays each rank of the schedule. Several groups at once: see
+        `topo_sim.collectives.on_groups`.
 
     Returns
     -------
@@ -176,4 +139,4 @@ def cost(
     >>> round(result.time * 1e6), round(result.busbw / 1e9, 3), round(result.fraction, 3)
     (1512, 0.992, 0.993)
     """
-    return cost_profile(schedule, fabric, routing=routing, overhead=overhead, seed=seed).at()
+    return cost_profile(schedule, fabric, routing=routing, overhead=overhead, seed=seed, ranks=ranks).at()

@@ -35,7 +35,7 @@ def replay(schedule: Schedule) -> None:
     The state says for every rank and chunk whose contributions are combined in it. A chunk that several
     transfers bring to a rank in one step must be brought to be reduced, with disjoint contributions, or
     as equal copies. Takes one byte per rank, chunk and contributor; contributors are the ranks where the
-    collective reduces, else one.
+    collective reduces, else one. Reducers in switches are followed like ranks that hold nothing at first.
 
     Examples
     --------
@@ -51,17 +51,19 @@ def replay(schedule: Schedule) -> None:
     topo_sim.base.errors.CollectiveError: after the last step: rank 1 does not hold chunk 0
     """
     p, chunks = schedule.ranks, schedule.chunks
-    needed = p * chunks * (p if schedule.collective.reduces else 1)
+    needed = (p + schedule.reducers) * chunks * (p if schedule.collective.reduces else 1)
     if needed > _MOST_STATES:
         raise CollectiveError(f"{schedule!r} is too large to replay: {needed} states, at most {_MOST_STATES}")
-    state = schedule.collective.initial(p, chunks).copy()
+    initial = schedule.collective.initial(p, chunks)
+    state = np.zeros((p + schedule.reducers, *initial.shape[1:]), dtype=np.bool_)
+    state[:p] = initial
     number = 0
     for step in schedule.steps:
         _check_step(schedule, step, number)
         for repetition in range(step.repeat):
             _run(state, step, *step.carried(repetition, chunks), number)
             number += 1
-    _check_final(schedule, state)
+    _check_final(schedule, state[:p], initial)
 
 
 def _check_step(schedule: Schedule, step: Step, number: int) -> None:
@@ -74,12 +76,11 @@ def _check_step(schedule: Schedule, step: Step, number: int) -> None:
             _fail(number, f"rank {step.source[i]} sends to rank {step.target[i]}{why}")
 
     refuse(step.source == step.target, ", that is to itself")
+    last = p + schedule.reducers - 1
     for end in (step.source, step.target):
-        refuse((end < 0) | (end >= p), f", ranks are 0 to {p - 1}")
+        refuse((end < 0) | (end > last), f", ranks are 0 to {last}")
     if not schedule.collective.reduces:
         refuse(step.reduce, f" to be reduced, but {schedule.collective.title} does not reduce")
-    if step.cycle is not None and chunks % step.cycle:
-        _fail(number, f"the cycle of {step.cycle} does not divide the {chunks} chunks")
     indptr, ids = step.chunks()
     counts = np.diff(indptr)
     if len(counts) != len(step) or indptr[0] != 0 or indptr[-1] != len(ids) or (counts < 0).any():
@@ -87,7 +88,13 @@ def _check_step(schedule: Schedule, step: Step, number: int) -> None:
     refuse(counts == 0, " without any chunk")
     outside = (ids < 0) | (ids >= chunks)
     refuse(np.logical_or.reduceat(outside, indptr[:-1]), f" a chunk outside 0 to {chunks - 1}")
+    if step.cycle is not None:
+        cycle = np.repeat(np.broadcast_to(step.cycle, counts.shape), counts)
+        cut = ids // cycle * cycle + cycle > chunks
+        refuse(np.logical_or.reduceat(cut, indptr[:-1]), f" in a cycle that does not fit the {chunks} chunks")
     expected = counts * (schedule.collective.volume(p) / chunks)
+    if schedule.weights is not None:
+        expected = np.add.reduceat(schedule.weights[ids], indptr[:-1])
     wrong = ~(np.abs(step.fraction - expected) <= 1e-9 * expected)
     i = int(wrong.argmax())
     refuse(
@@ -135,15 +142,17 @@ def _run(
     state[rank, chunk] = times > 0
 
 
-def _check_final(schedule: Schedule, state: NDArray[np.bool_]) -> None:
-    lacking = schedule.collective.final(schedule.ranks, schedule.chunks) & ~state.all(axis=2)
+def _check_final(schedule: Schedule, state: NDArray[np.bool_], initial: NDArray[np.bool_]) -> None:
+    """Check what every rank must hold: every contribution to a chunk that anybody had at first."""
+    have: NDArray[np.bool_] = np.asarray(state.any(axis=2))
+    whole = np.logical_or(state, ~np.any(initial, axis=0, keepdims=True))
+    lacking = schedule.collective.final(schedule.ranks, schedule.chunks) & ~(have & whole.all(axis=2))
     if not lacking.any():
         return
     rank, chunk = (int(i) for i in np.argwhere(lacking)[0])
-    have = state[rank, chunk]
     what = (
-        f"rank {rank}'s chunk {chunk} lacks the contribution of rank {int(have.argmin())}"
-        if have.any()
+        f"rank {rank}'s chunk {chunk} lacks the contribution of rank {int(whole[rank, chunk].argmin())}"
+        if have[rank, chunk]
         else f"rank {rank} does not hold chunk {chunk}"
     )
     raise CollectiveError(f"after the last step: {what}")

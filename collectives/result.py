@@ -57,13 +57,15 @@ class CollectiveCost:
     algbw, busbw : float, B/s
         As nccl-tests defines them; infinite at zero time.
     lower_bound : float, s
-        No schedule whose ranks do the combining is faster.
+        No schedule whose ranks do the combining is faster (with `in_network`: no schedule at all).
     bound : str
         What that bound comes from.
     bottleneck : tuple of BusyLink
         The busiest links, at most eight.
     busiest_count : int
         How many links are as busy as the busiest.
+    in_network : bool
+        Whether switches combine or copy; the lower bound then allows for that.
     model : str
         The cost model, with its settings; only "step" knows step times and links.
     """
@@ -83,6 +85,7 @@ class CollectiveCost:
     bound: str
     bottleneck: tuple[BusyLink, ...] = field(repr=False)
     busiest_count: int
+    in_network: bool = False
     model: str = "step"
 
     @property
@@ -116,6 +119,7 @@ class CollectiveCost:
             "lower_bound_s": self.lower_bound,
             "bound": self.bound,
             "fraction_of_bound": self.fraction,
+            "in_network": self.in_network,
             "model": self.model,
             "below_bound": self.below_bound,
             "busiest_links": self.busiest_count,
@@ -227,4 +231,5 @@ class CostProfile:
             busiest_count=int(np.count_nonzero(busy >= busy.max() * (1 - 1e-9)))
             if n > 0 and busy.any()
             else 0,
+            in_network=self.schedule.in_network,
         )

@@ -3,14 +3,17 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from topo_sim.collectives.folded import Folded
 from topo_sim.collectives.schedule import Schedule
 from topo_sim.collectives.step import Step
+from topo_sim.collectives.translated import Translated
 from topo_sim.topo import Fabric, route
 from topo_sim.topo.flow import Paths
 
 __all__ = ["Router"]
 
 ROUTE_AT_ONCE = 2_000_000
+FOLD_ABOVE = 100_000
 
 
 class Router:
@@ -28,6 +31,8 @@ class Router:
         self.fabric, self.seed = fabric, seed
         self.routing = fabric.routing if routing is None else routing
         self.pairs: NDArray[np.int64] = np.zeros(0, dtype=np.int64)
+        self._folded: tuple[Folded | None] | None = None
+        self._translated: tuple[Translated | None] | None = None
         self.paths = route(fabric, self.pairs, self.pairs, self.routing, seed=seed)
 
     def prepare(self, schedule: Schedule) -> None:
@@ -38,6 +43,22 @@ class Router:
                 self.pairs = np.union1d(self.pairs, needed)
                 target, source = np.divmod(self.pairs, self.fabric.ranks)
                 self.paths = route(self.fabric, source, target, self.routing, seed=self.seed)
+
+    def folded(self, schedule: Schedule) -> Folded | None:
+        """Bundled links for a schedule of many transfers, where they act as the links themselves do."""
+        if schedule.in_network or schedule.transfer_count <= FOLD_ABOVE:
+            return None
+        if self._folded is None:
+            fits = Folded.fits(self.fabric, self.routing)
+            self._folded = (Folded(self.fabric) if fits else None,)
+        return self._folded[0]
+
+    def translated(self) -> Translated | None:
+        """Links that stand for all of a torus, if it is one that looks the same from everywhere."""
+        if self._translated is None:
+            fits = Translated.fits(self.fabric, self.routing)
+            self._translated = (Translated(self.fabric) if fits else None,)
+        return self._translated[0]
 
     @property
     def uniform(self) -> Paths | None:

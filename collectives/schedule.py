@@ -6,12 +6,15 @@ from dataclasses import dataclass, field
 from numbers import Integral, Real
 from typing import Any
 
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
 from topo_sim.base import CollectiveError, format_quantity
-from topo_sim.collectives.algorithms.registry import ALGORITHMS
+from topo_sim.collectives.algorithms.registry import ALGORITHMS, Plan, option_text
 from topo_sim.collectives.collective import COLLECTIVES, Collective
 from topo_sim.collectives.step import Step
 
-__all__ = ["Schedule", "Step", "build_schedule"]
+__all__ = ["Schedule", "Step", "all_to_all_v", "build_schedule"]
 
 _MOST_RANKS = 2**26
 
@@ -31,11 +34,16 @@ class Schedule:
     size : float, B
         Size as nccl-tests counts it.
     chunks : int
-        Number of equal chunks that the data is cut into.
+        Number of chunks that the data is cut into.
     steps : tuple of Step
         One after the other; runs of alike steps are kept once, with a repeat count.
     options : mapping
         Options of the algorithm, defaults included.
+    weights : ndarray of float64, shape (chunks,), optional
+        Bytes of each chunk, per byte of size. Default: all equal.
+    reducers : int
+        Switches that combine or copy, numbered from `ranks` on: transfers may lead to and from them. Which
+        switches of a fabric they are is said by `topo_sim.collectives.reducers`.
 
     Raises
     ------
@@ -58,14 +66,32 @@ class Schedule:
     chunks: int
     steps: tuple[Step, ...]
     options: Mapping[str, Any] = field(default_factory=dict)
+    weights: NDArray[np.float64] | None = None
+    reducers: int = 0
 
     def __post_init__(self) -> None:
+        if self.weights is not None and self.weights.shape != (self.chunks,):
+            raise CollectiveError(
+                f"weights: found shape {self.weights.shape}, expected one number for each of the "
+                f"{self.chunks} chunks"
+            )
         unit = self.collective.granularity(self.ranks)
         if self.chunks < 1 or self.chunks % unit:
             raise CollectiveError(
                 f"{self.collective.title} over {self.ranks} ranks needs a multiple of {unit} chunks, "
                 f"not {self.chunks}"
             )
+
+    @property
+    def in_network(self) -> bool:
+        """Whether switches combine or copy."""
+        return self.reducers > 0
+
+    @property
+    def label(self) -> str:
+        """Name of the algorithm, with its options in brackets."""
+        options = ",".join(f"{name}={option_text(value)}" for name, value in self.options.items())
+        return self.algorithm + (f"({options})" if options else "")
 
     @property
     def step_count(self) -> int:
@@ -92,7 +118,7 @@ class Schedule:
             f"{n} {noun}{'' if n == 1 else 's'}"
             for n, noun in ((self.step_count, "step"), (self.message_count, "message"))
         )
-        options = "".join(f", {name}={value}" for name, value in self.options.items())
+        options = "".join(f", {name}={option_text(value)}" for name, value in self.options.items())
         return (
             f"<Schedule: {self.collective.name}/{self.algorithm}{options}, "
             f"{self.ranks} rank{'' if self.ranks == 1 else 's'}, {format_quantity(self.size, 'size')}, "
@@ -141,11 +167,68 @@ def build_schedule(collective: str, algorithm: str, ranks: int, size: float, **o
     entry = ALGORITHMS[collective][algorithm]
     ranks, size = _checked_ranks(ranks), _checked_size(size)
     entry.check_ranks(ranks)
-    settings = entry.resolve(options)
+    settings = entry.resolve(options, ranks)
     if ranks == 1:
         return Schedule(chosen, algorithm, ranks, size, chosen.granularity(1), (), settings)
-    chunks, steps = entry.build(ranks, **settings)
-    return Schedule(chosen, algorithm, ranks, size, chunks, tuple(steps), settings)
+    made = entry.build(ranks, **settings)
+    plan = made if isinstance(made, Plan) else Plan(*made)
+    return Schedule(
+        plan.collective or chosen,
+        algorithm,
+        ranks,
+        size,
+        plan.chunks,
+        tuple(plan.steps),
+        settings,
+        plan.weights,
+        plan.reducers,
+    )
+
+
+def all_to_all_v(matrix: ArrayLike, algorithm: str = "direct") -> Schedule:
+    """Work out an all-to-all of given bytes, as mixture-of-experts routing makes them.
+
+    Parameters
+    ----------
+    matrix : array_like of float, shape (p, p), B
+        Bytes from each rank (row) to each other; what stands on the diagonal stays where it is.
+    algorithm : str
+        A name in ``ALGORITHMS["all_to_all_v"]``.
+
+    Returns
+    -------
+    Schedule
+        Its size is the largest sum of a row; at another size, all entries grow in proportion.
+
+    Raises
+    ------
+    CollectiveError
+        If it is no square matrix of finite numbers of 0 or more.
+
+    Examples
+    --------
+    >>> from topo_sim.collectives import cost
+    >>> from topo_sim.topo import single_switch
+    >>> schedule = all_to_all_v([[0, 3e9, 0], [1e9, 0, 1e9], [2e9, 0, 5e9]])
+    >>> schedule
+    <Schedule: all_to_all_v/direct, matrix=3x3 matrix, 3 ranks, 6.519 GiB, 1 step, 4 messages>
+    >>> cost(schedule, single_switch(3, bandwidth=1e9, latency=0)).time
+    3.0
+    """
+    try:
+        given = np.asarray(matrix, dtype=np.float64)
+    except (TypeError, ValueError):
+        raise CollectiveError(f"matrix: found {str(matrix)[:60]!r}, expected numbers of bytes") from None
+    if given.ndim != 2 or given.shape[0] != given.shape[1] or not given.size:
+        raise CollectiveError(
+            f"matrix: found shape {given.shape}, expected a row and a column for every rank"
+        )
+    with np.errstate(over="ignore", invalid="ignore"):
+        most = float(given.sum(axis=1).max())
+    size = most if np.isfinite(most) and most >= 0 else 0.0  # what is wrong with it is said by the algorithm
+    if len(given) == 1 and size != most:
+        raise CollectiveError(f"matrix: found {given[0, 0]}, expected a finite number of bytes of 0 or more")
+    return build_schedule("all_to_all_v", algorithm, len(given), size, matrix=given)
 
 
 def _checked_ranks(ranks: object) -> int:

@@ -38,9 +38,9 @@ class Step:
         How often the step runs in a row.
     shift : array_like, int64[T] or int
         How far every chunk id of a transfer advances per repetition.
-    cycle : int, optional
+    cycle : array_like, int64[T] or int, optional
         Ids advance inside consecutive blocks of this many, and wrap around there; by default all the
-        chunks of the schedule are one block.
+        chunks of the schedule are one block. Differs between transfers where they go round different rings.
 
     Raises
     ------
@@ -66,7 +66,7 @@ class Step:
     chunks: ChunkLists
     repeat: int
     shift: NDArray[np.int64]
-    cycle: int | None
+    cycle: NDArray[np.int64] | int | None
 
     def __init__(
         self,
@@ -77,14 +77,14 @@ class Step:
         chunks: ChunkLists,
         repeat: int = 1,
         shift: ArrayLike = 0,
-        cycle: int | None = None,
+        cycle: ArrayLike | None = None,
     ) -> None:
         source = np.asarray(source, dtype=np.int32)
         if source.ndim != 1 or not source.size:
             raise CollectiveError(f"a step needs one or more transfers in a row, not shape {source.shape}")
-        if repeat < 1 or (cycle is not None and cycle < 1):
+        if repeat < 1 or (cycle is not None and np.any(np.asarray(cycle) < 1)):
             raise CollectiveError(
-                f"a step repeats at least once in a cycle of at least 1, not {repeat}, {cycle}"
+                f"a step repeats at least once in a cycle of at least 1, not {repeat}, {cycle!r}"
             )
         arrays = (
             ("source", source, np.int32),
@@ -97,6 +97,9 @@ class Step:
             object.__setattr__(self, name, _per_transfer(name, np.asarray(value, dtype=dtype), source.size))
         object.__setattr__(self, "chunks", chunks)
         object.__setattr__(self, "repeat", int(repeat))
+        if cycle is not None:
+            rows = np.asarray(cycle, dtype=np.int64)
+            cycle = int(rows) if rows.ndim == 0 else _per_transfer("cycle", rows, source.size)
         object.__setattr__(self, "cycle", cycle)
 
     def __len__(self) -> int:
@@ -141,6 +144,8 @@ class Step:
         if repetition == 0:
             return indptr, ids
         cycle = total if self.cycle is None else self.cycle
+        if isinstance(cycle, np.ndarray):
+            cycle = np.repeat(cycle, np.diff(indptr))
         place = ids % cycle
         moved = place + repetition * np.repeat(self.shift, np.diff(indptr))
         return indptr, ids - place + moved % cycle

@@ -26,6 +26,8 @@ __all__ = [
     "to_text",
 ]
 
+LONG_TEXT = 36
+
 
 def new_table(title: str, columns: Iterable[str], left: int = 1) -> Table:
     table = Table(
@@ -169,6 +171,9 @@ def collective_table(result: CollectiveTable) -> RenderableType:
     note = (
         f"  lower bound from: {'; '.join(bounds)}. Busiest link: (+ as busy), share of the time that it works"
     )
+    inside = list(dict.fromkeys(cost.algorithm for cost in result.costs if cost.in_network))
+    if inside:
+        note += f"\n  in-network reduction, with the lower bound for it: {', '.join(inside)}"
     return Group(table, Text(note, style="dim"))
 
 
@@ -313,8 +318,10 @@ def list_table(title: str, rows: Sequence[dict[str, Any]]) -> RenderableType:
     rich renderable
     """
     table = new_table(title, list(rows[0]) if rows else ["name"], left=99)
-    if rows:
-        table.columns[-1].no_wrap = False
+    for column, key in zip(table.columns, rows[0] if rows else (), strict=False):
+        longest = max(len(str(row[key])) for row in rows)
+        column.no_wrap = longest <= LONG_TEXT and key != list(rows[0])[-1]
+        column.overflow = "fold"
     for row in rows:
         table.add_row(*(str(value) for value in row.values()))
     return table

@@ -18,10 +18,14 @@ from topo_sim.collectives import (
     build_schedule,
     cost_profile,
     lower_bound,
+    shape_options,
 )
 from topo_sim.topo import Fabric
 
 Progress = Callable[[int, int, str], None]
+
+TWINS = {"blueconnect": "hierarchical"}
+"""Algorithms that send the same messages as another one wherever that has levels to work on."""
 
 __all__ = ["Progress", "best_costs", "candidates", "check_sizes", "profiles", "schedules_for"]
 
@@ -50,7 +54,7 @@ def check_sizes(sizes: Sequence[float]) -> NDArray[np.float64]:
 
 
 def candidates(
-    collective: str, algorithms: Sequence[str] | None, ranks: int
+    collective: str, algorithms: Sequence[str] | None, ranks: int, fabric: Fabric | None = None
 ) -> Iterator[tuple[str, dict[str, Any]]]:
     """Algorithms to try for a collective, with each of their tunable options.
 
@@ -61,6 +65,9 @@ def candidates(
         Only these; those that are unknown for this collective are left out. Default: all.
     ranks : int
         Algorithms that are not defined for so many ranks are left out.
+    fabric : Fabric, optional
+        Algorithms that have a shape get that of the fabric. Those that do not suit it (rings of a torus on
+        a switch, sums in switches that do not sum up) are left out unless `algorithms` names them.
 
     Yields
     ------
@@ -75,8 +82,20 @@ def candidates(
             algorithm.check_ranks(ranks)
         except CollectiveError:
             continue
+        if fabric is not None:
+            shape = shape_options(algorithm, fabric, ranks)
+        else:
+            shape = None if algorithm.switches else {}
+        if not algorithms and (shape is None or _twin_fits(fabric, collective, name, ranks)):
+            continue
         for values in product(*algorithm.tunable.values()):
-            yield name, dict(zip(algorithm.tunable, values, strict=True))
+            yield name, dict(zip(algorithm.tunable, values, strict=True)) | (shape or {})
+
+
+def _twin_fits(fabric: Fabric | None, collective: str, name: str, ranks: int) -> bool:
+    if fabric is None or name not in TWINS:
+        return False
+    return shape_options((collective, TWINS[name]), fabric, ranks) is not None
 
 
 def schedules_for(
@@ -106,7 +125,7 @@ def schedules_for(
     p = fabric.ranks if ranks is None else ranks
     if p > fabric.ranks:
         raise UsageError(f"{fabric.name} has {fabric.ranks} endpoints, expected at least the {p} ranks")
-    tried = list(candidates(collective, algorithms, p))
+    tried = list(candidates(collective, algorithms, p, fabric))
     if not tried:
         names = ", ".join(sorted(ALGORITHMS[collective]))
         raise UsageError(
@@ -158,7 +177,10 @@ def profiles(
     """
     schedules = schedules_for(fabric, collective, algorithms, ranks)
     router = Router(fabric) if router is None else router
-    bound = lower_bound(collective, fabric, schedules[0].ranks, overhead=overhead)
+    bounds = {
+        inside: lower_bound(collective, fabric, schedules[0].ranks, overhead=overhead, in_network=inside)
+        for inside in {schedule.in_network for schedule in schedules}
+    }
     if sizes is not None:
         schedules.sort(key=lambda schedule: schedule.step_count)
     found: list[CostProfile] = []
@@ -166,9 +188,11 @@ def profiles(
         if progress:
             progress(done, len(schedules), f"{collective}: {schedule.algorithm}")
         if sizes is not None and found:
+            bound = bounds[schedule.in_network]
             floor = schedule.step_count * bound.first + bound.pace * sizes
             if np.all(floor >= [min(profile.time(size) for profile in found) for size in sizes]):
                 continue
+        bound = bounds[schedule.in_network]
         found.append(cost_profile(schedule, fabric, overhead=overhead, bound=bound, router=router))
     return found
 

@@ -37,8 +37,11 @@ def _algorithms() -> Rows:
             "collective": collective,
             "name": name,
             "ranks": "power of two" if algorithm.power_of_two else "any",
-            "options": ", ".join(f"{k}={v}" for k, v in algorithm.options.items()),
+            "options": ", ".join(
+                name if value is None else f"{name}={value}" for name, value in algorithm.options.items()
+            ),
             "on one switch": algorithm.formula,
+            "reference": algorithm.reference,
             "about": algorithm.summary,
         }
         for collective, algorithms in ALGORITHMS.items()

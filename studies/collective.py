@@ -110,7 +110,7 @@ def cost_table(
     --------
     >>> from topo_sim.topo import single_switch
     >>> cost_table(single_switch(8), "all_gather", [2**20]).labels[0]
-    'recursive_doubling'
+    'bruck'
     """
     values = check_sizes(sizes).tolist()
     asked = read_models(models, routing=routing, overhead=overhead, seed=seed)
@@ -122,11 +122,14 @@ def cost_table(
     else:
         schedules = [_only(schedule, fabric, collective, algorithms, ranks)]
     p = schedules[0].ranks
-    bound = lower_bound(schedules[0].collective, fabric, p, overhead=overhead)
+    bounds = {
+        inside: lower_bound(schedules[0].collective, fabric, p, overhead=overhead, in_network=inside)
+        for inside in {False, *(one.in_network for one in schedules)}
+    }
     router = Router(fabric, routing, seed)
 
     def columns(model: AskedModel, one: Schedule) -> Column:
-        return _costs(model, one, fabric, values, bound, router, overhead)
+        return _costs(model, one, fabric, values, bounds[one.in_network], router, overhead)
 
     theirs = [model for model in asked if model.model.chooses is not None]
     ours = [model for model in asked if model.model.chooses is None]
@@ -194,8 +197,7 @@ def _costs(
         costs = [profile.at(size) for size in sizes]
     else:
         costs = model_costs(asked, schedule, fabric, sizes, bound, router.routing)
-    options = ",".join(f"{k}={v}" for k, v in schedule.options.items())
-    suffix = f"({options})" if options and asked.model.chooses is None else ""
+    suffix = schedule.label.removeprefix(schedule.algorithm) if asked.model.chooses is None else ""
     return [(cost.algorithm + suffix, cost) for cost in costs]
 
 

@@ -176,6 +176,7 @@ def model_costs(
                 bound=bound.tight(size),
                 bottleneck=(),
                 busiest_count=0,
+                in_network=schedule.in_network and model.chooses is None,
                 model=asked.label,
             )
         )

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from topo_sim.base import FaultsError, Quantity, UnitError, nearest
-from topo_sim.topo.fabric import GPU, KINDS, OCS, Fabric
+from topo_sim.topo.fabric import GPU, KINDS, OCS, REDUCTIONS, SWITCH, Fabric
 
 __all__ = ["compile_graph"]
 
@@ -56,6 +56,19 @@ def _read_kinds(graph: Any, faults: list[str]) -> list[int]:
     if not faults and GPU not in kinds:
         faults.append('nodes: no endpoint, expected at least one node of kind "gpu"')
     return kinds
+
+
+def _read_reductions(graph: Any, kinds: list[int], faults: list[str]) -> list[int]:
+    found = []
+    for (node, data), kind in zip(graph.nodes(data=True), kinds, strict=True):
+        value = data.get("reduces") or ""
+        if value not in REDUCTIONS:
+            faults.append(f'node {node}: reduces: found {value!r}, expected "nvls" or "sharp"')
+            value = ""
+        if value and kind != SWITCH:
+            faults.append(f"node {node}: reduces: found on a {KINDS[kind]}, expected on a switch")
+        found.append(REDUCTIONS.index(value))
+    return found
 
 
 def _read_edges(
@@ -160,6 +173,7 @@ def compile_graph(
     counts = Counter(map(str, kept))
     faults.extend(f'node {n}: found {c} nodes named "{n}", expected one' for n, c in counts.items() if c > 1)
     kinds = _read_kinds(kept, faults)
+    reduces = _read_reductions(kept, kinds, faults)
     default_bandwidth = _read_quantity(bandwidth, _RATE, "bandwidth", faults)
     default_latency = _read_quantity(latency, _TIME, "latency", faults)
     links = _read_edges(kept, index, default_bandwidth, default_latency, faults)
@@ -186,4 +200,5 @@ def compile_graph(
         make_graph=lambda _: deepcopy(kept),
         endpoints_forward=direct if endpoints_forward is None else endpoints_forward,
         routing=routing,
+        reduces=np.array(reduces, dtype=np.int8),
     )

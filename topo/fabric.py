@@ -11,10 +11,11 @@ from numpy.typing import NDArray
 from topo_sim.base import UsageError
 from topo_sim.topo.structure import Structure
 
-__all__ = ["KINDS", "Fabric", "csr_by"]
+__all__ = ["KINDS", "REDUCTIONS", "Fabric", "csr_by"]
 
 KINDS = ("gpu", "switch", "ocs")
 GPU, SWITCH, OCS = range(3)
+REDUCTIONS = ("", "nvls", "sharp")
 
 
 def csr_by(key: NDArray[np.integer], count: int) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
@@ -92,6 +93,10 @@ class Fabric:
         Routing used where none is asked for.
     exact_bisection : float, optional, B/s
         Bisection in closed form, where the family has one.
+    reduces : ndarray of int8, shape (nodes,), optional
+        What each node can combine: index into ``REDUCTIONS``. "nvls": endpoints may read the sum of what all
+        of them hold, and store to all of them at once; "sharp": switches sum up along a tree, and send the
+        result down again. Default: nothing.
 
     Examples
     --------
@@ -118,6 +123,7 @@ class Fabric:
     endpoints_forward: bool = True
     routing: str = "ecmp_split"
     exact_bisection: float | None = None
+    reduces: NDArray[np.int8] | None = None
 
     def __post_init__(self) -> None:
         types: dict[str, type] = {
@@ -131,6 +137,9 @@ class Fabric:
         }
         for attribute, dtype in types.items():
             object.__setattr__(self, attribute, _frozen(getattr(self, attribute), dtype))
+        if self.reduces is not None:
+            given = _frozen(self.reduces, np.int8)
+            object.__setattr__(self, "reduces", given if given.any() else None)
 
     @classmethod
     def from_graph(
@@ -150,8 +159,9 @@ class Fabric:
         graph : nx.Graph, nx.DiGraph, nx.MultiGraph or nx.MultiDiGraph
             Node attribute ``kind``: "gpu" (assumed where missing), "switch" or "ocs". An ocs node may
             carry ``circuits``, a list of ``(from, to)`` pairs of its neighbours, each a light path in
-            that direction. Edge attributes ``bandwidth`` (per direction), ``latency`` and ``medium``;
-            an undirected edge is one cable, two links; parallel edges are kept.
+            that direction. A switch may carry ``reduces``: "nvls" or "sharp". Edge attributes
+            ``bandwidth`` (per direction), ``latency`` and ``medium``; an undirected edge is one cable, two
+            links; parallel edges are kept.
         name : str, optional
             Default: the graph's own name, or "graph".
         bandwidth : float or str, B/s
@@ -196,6 +206,22 @@ class Fabric:
     def ranks(self) -> int:
         """Number of endpoints."""
         return len(self.endpoints)
+
+    def reducing(self, reduction: str) -> NDArray[np.bool_]:
+        """Whether each node can combine in a given way.
+
+        Parameters
+        ----------
+        reduction : {"nvls", "sharp"}
+
+        Returns
+        -------
+        ndarray of bool, shape (nodes,)
+        """
+        if self.reduces is None:
+            return np.zeros(len(self.kind), dtype=np.bool_)
+        found: NDArray[np.bool_] = self.reduces == REDUCTIONS.index(reduction)
+        return found
 
     @property
     def links(self) -> int:

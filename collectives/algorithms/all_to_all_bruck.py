@@ -1,30 +1,40 @@
-"""All-to-all by Bruck's algorithm, radix 2: few steps, more bytes."""
+"""All-to-all by Bruck's algorithm: few steps, more bytes."""
 
 import numpy as np
 from numpy.typing import NDArray
 
-from topo_sim.collectives.algorithms.patterns import ceil_log2
+from topo_sim.base import CollectiveError
 from topo_sim.collectives.algorithms.registry import Algorithm, register
 from topo_sim.collectives.step import ChunkLists, Step
 
 __all__ = ["build", "closed_form"]
 
+RADIX = 2
+"""Default base of the digits of a distance."""
 
-def build(p: int) -> tuple[int, list[Step]]:
+
+def build(p: int, radix: int = RADIX) -> tuple[int, list[Step]]:
     """Build the schedule.
 
     Parameters
     ----------
     p : int
         Number of ranks, at least 2.
+    radix : int
+        Base of the digits by which chunks travel, at least 2.
 
     Returns
     -------
     chunks : int
         p * p.
     steps : list of Step
-        In step k every rank sends to rank + 2^k all chunks that it holds and that still have to go a
-        distance with bit k set.
+        For every digit k and value v from 1 to radix - 1, every rank sends to rank + v radix^k all chunks
+        that it holds and whose distance has that digit.
+
+    Raises
+    ------
+    CollectiveError
+        If the radix is below 2.
 
     Examples
     --------
@@ -32,10 +42,10 @@ def build(p: int) -> tuple[int, list[Step]]:
     >>> [(s.target.tolist(), round(s.fraction[0].item(), 4)) for s in steps]
     [([1, 2, 0], 0.3333), ([2, 0, 1], 0.3333)]
     """
-    return p * p, [_hop(p, k) for k in range(ceil_log2(p))]
+    return p * p, [_hop(p, far, unit, radix) for far, unit in _moves(p, radix)]
 
 
-def closed_form(p: int, size: float, alpha: float, beta: float) -> float:
+def closed_form(p: int, size: float, alpha: float, beta: float, radix: int = RADIX) -> float:
     """Time on one ideal switch.
 
     Parameters
@@ -48,6 +58,8 @@ def closed_form(p: int, size: float, alpha: float, beta: float) -> float:
         Per step.
     beta : float, s/B
         Of a port, each way.
+    radix : int
+        Base of the digits by which chunks travel, at least 2.
 
     Returns
     -------
@@ -59,28 +71,39 @@ def closed_form(p: int, size: float, alpha: float, beta: float) -> float:
     >>> closed_form(4, 1e6, 0.0, 1e-9)
     0.001
     """
-    steps = ceil_log2(p)
-    carried = sum(_distances_with_bit(p, k) for k in range(steps))
-    return steps * alpha + carried / p * size * beta
+    moves = _moves(p, radix)
+    carried = sum(len(_distances(p, far, unit, radix)) for far, unit in moves)
+    return len(moves) * alpha + carried / p * size * beta
 
 
-def _distances_with_bit(p: int, k: int) -> int:
-    """Count the numbers below p that have bit k set."""
-    return (p >> (k + 1) << k) + max(0, p % (2 << k) - (1 << k))
+def _moves(p: int, radix: int) -> list[tuple[int, int]]:
+    """How far chunks move in each step, and the value of the digit that this clears."""
+    if radix < 2:
+        raise CollectiveError(f"all_to_all/bruck: radix must be at least 2, not {radix}")
+    moves, unit = [], 1
+    while unit < p:
+        moves += [(value * unit, unit) for value in range(1, radix) if value * unit < p]
+        unit *= radix
+    return moves
 
 
-def _hop(p: int, k: int) -> Step:
+def _distances(p: int, far: int, unit: int, radix: int) -> NDArray[np.int64]:
+    """Distances below p with the digit that a step clears."""
+    distance = np.arange(p)
+    return distance[distance // unit % radix * unit == far]
+
+
+def _hop(p: int, far: int, unit: int, radix: int) -> Step:
     rank = np.arange(p, dtype=np.int32)
-    share = _distances_with_bit(p, k) / p
-    return Step(rank, np.roll(rank, -(1 << k)), share, False, _travelling(p, k))
+    distance = _distances(p, far, unit, radix)
+    return Step(rank, np.roll(rank, -far), len(distance) / p, False, _travelling(p, distance, unit))
 
 
-def _travelling(p: int, k: int) -> ChunkLists:
-    """Chunks that rank r sends in step k: they have come as far as the lower bits of their distance."""
+def _travelling(p: int, distance: NDArray[np.int64], unit: int) -> ChunkLists:
+    """Chunks that every rank sends in a step: they have come as far as the lower digits of their distance."""
 
     def lists() -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        distance = np.flatnonzero(np.arange(p) >> k & 1)
-        origin = (np.arange(p)[:, np.newaxis] - (distance & ((1 << k) - 1))) % p
+        origin = (np.arange(p)[:, np.newaxis] - distance % unit) % p
         ids = origin * p + (origin + distance) % p
         return np.arange(p + 1) * len(distance), ids.ravel()
 
@@ -91,12 +114,14 @@ register(
     Algorithm(
         collective="all_to_all",
         name="bruck",
-        summary="chunks travel by the bits of their distance; fewest steps, log2(p)/2 times the bytes",
-        formula="ceil(log2 p) alpha + c/p n beta, c = set bits in 0, ..., p-1; "
-        "c/p = log2(p)/2 for powers of two",
+        summary="chunks travel by the digits of their distance; fewest steps, log2(p)/2 times the bytes",
+        formula="S alpha + c/p n beta, S = (r-1) log_r(p) steps for radix r, c = digits above 0 in 0 to p-1; "
+        "c/p = log2(p)/2 for radix 2 and powers of two",
         build=build,
         closed_form=closed_form,
         reference="Bruck, Ho, Kipnis, Upfal, Weathersby, Efficient algorithms for all-to-all communications "
         "in multiport message-passing systems, TPDS 8(11), 1997",
+        options={"radix": RADIX},
+        tunable={"radix": (2, 4)},
     )
 )

@@ -4,11 +4,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from topo_sim.base import CollectiveError
-from topo_sim.collectives.step import Step, runs
+from topo_sim.collectives.step import ChunkLists, Step, runs
 
 __all__ = [
     "binomial_broadcast",
     "binomial_reduce",
+    "binomial_scatter",
     "ceil_log2",
     "doubling",
     "exact_log2",
@@ -247,3 +248,41 @@ def binomial_broadcast(p: int) -> list[Step]:
     [([0], [4]), ([0], [2]), ([0, 2], [1, 3])]
     """
     return [whole_vector(s.target, s.source, reduce=False, chunks=1) for s in reversed(binomial_reduce(p))]
+
+
+def binomial_scatter(p: int) -> list[Step]:
+    """Scatter p chunks from rank 0 down a binomial tree: rank r ends with chunk r.
+
+    Parameters
+    ----------
+    p : int
+        Number of ranks and of chunks.
+
+    Returns
+    -------
+    list of Step
+        ceil(log2 p) steps; in that over distance 2^k, multiples of 2^(k+1) hand on up to 2^k chunks.
+
+    Examples
+    --------
+    >>> [(s.target.tolist(), s.carried(0, 5)[1].tolist()) for s in binomial_scatter(5)]
+    [([4], [4]), ([2], [2, 3]), ([1, 3], [1, 3])]
+    """
+    steps = []
+    for k in reversed(range(ceil_log2(p))):
+        source = np.arange(0, p - (1 << k), 2 << k, dtype=np.int32)
+        target = source + np.int32(1 << k)
+        counts = np.minimum(1 << k, p - target)
+        steps.append(Step(source, target, counts / p, False, _consecutive(target, counts)))
+    return steps
+
+
+def _consecutive(first: NDArray[np.int32], counts: NDArray[np.int64]) -> ChunkLists:
+    """Let every transfer carry a run of its own length."""
+
+    def lists() -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        indptr = np.append(0, np.cumsum(counts))
+        ids = np.arange(indptr[-1]) + np.repeat(first - indptr[:-1], counts)
+        return indptr, ids
+
+    return lists

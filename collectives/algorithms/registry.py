@@ -5,13 +5,45 @@ from dataclasses import dataclass, field
 from numbers import Integral
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from topo_sim.base import CollectiveError, Registry, nearest
-from topo_sim.collectives.collective import COLLECTIVES
+from topo_sim.collectives.algorithms.shapes import SHAPES
+from topo_sim.collectives.collective import COLLECTIVES, Collective
 from topo_sim.collectives.step import Step
 
-__all__ = ["ALGORITHMS", "Algorithm", "register"]
+__all__ = ["ALGORITHMS", "Algorithm", "Plan", "option_text", "register"]
 
 MOST = 1_000_000
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What an algorithm builds, where chunks and steps do not say it all.
+
+    Parameters
+    ----------
+    chunks : int
+        Number of chunks.
+    steps : sequence of Step
+        One after the other.
+    weights, reducers
+        As in `Schedule`.
+    collective : Collective, optional
+        What the schedule does, where options change that.
+
+    Examples
+    --------
+    >>> Plan(4, []).reducers
+    0
+    """
+
+    chunks: int
+    steps: Sequence[Step]
+    weights: NDArray[np.float64] | None = None
+    reducers: int = 0
+    collective: Collective | None = None
 
 
 @dataclass(frozen=True)
@@ -29,11 +61,12 @@ class Algorithm:
     formula : str
         The closed form as text, with p ranks, n bytes (size), alpha, beta.
     build : callable
-        ``build(p, **options)`` returns ``(chunks, steps)`` for p >= 2 ranks.
+        ``build(p, **options)`` returns ``(chunks, steps)`` or a `Plan`, for p >= 2 ranks.
     closed_form : callable
         ``closed_form(p, size, alpha, beta, **options)``: the time in s on one ideal switch, for any p >= 1
         that it is defined for. Every rank has one full-duplex port that takes `beta` s/B each way, and a
-        step takes `alpha` s plus `beta` times the bytes of the busiest port.
+        step takes `alpha` s plus `beta` times the bytes of the busiest port; a step to or from the switch
+        itself takes half of `alpha`.
     reference : str
         Where it is described.
     power_of_two : bool
@@ -41,9 +74,12 @@ class Algorithm:
     instead : str
         What to use for other numbers of ranks, where it does.
     options : mapping
-        Default value of every option. A whole number is a count: it must be at least 1.
+        Default value of every option. A whole number is a count: it must be at least 1. The options
+        ``dims``, ``group`` and ``tree`` describe a shape (see `topo_sim.collectives.algorithms.shapes`).
     tunable : mapping
         Values worth trying, for options that trade latency for bandwidth.
+    switches : str
+        What switches must be able to do for it: a value of a node's ``reduces``; "" if nothing.
 
     Examples
     --------
@@ -60,13 +96,14 @@ class Algorithm:
     name: str
     summary: str
     formula: str
-    build: Callable[..., tuple[int, Sequence[Step]]] = field(repr=False)
+    build: Callable[..., tuple[int, Sequence[Step]] | Plan] = field(repr=False)
     closed_form: Callable[..., float] = field(repr=False)
     reference: str
     power_of_two: bool = False
     instead: str = ""
     options: Mapping[str, Any] = field(default_factory=dict)
     tunable: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
+    switches: str = ""
 
     def check_ranks(self, p: int) -> None:
         """Raise unless the algorithm is defined for a number of ranks.
@@ -86,21 +123,23 @@ class Algorithm:
         >>> ALGORITHMS["all_gather"]["recursive_doubling"].check_ranks(6)
         Traceback (most recent call last):
         topo_sim.base.errors.CollectiveError: all_gather/recursive_doubling cannot run on 6 ranks: \
-partners are found by flipping one bit of the rank, which takes a power of two; use "ring" instead
+every exchange doubles what a rank knows, which takes a power of two; use "ring" instead
         """
         if self.power_of_two and p & (p - 1):
             raise CollectiveError(
-                f"{self.collective}/{self.name} cannot run on {p} ranks: partners are found by flipping "
-                f'one bit of the rank, which takes a power of two; use "{self.instead}" instead'
+                f"{self.collective}/{self.name} cannot run on {p} ranks: every exchange doubles "
+                f'what a rank knows, which takes a power of two; use "{self.instead}" instead'
             )
 
-    def resolve(self, given: Mapping[str, Any]) -> dict[str, Any]:
+    def resolve(self, given: Mapping[str, Any], ranks: int | None = None) -> dict[str, Any]:
         """Complete options with their defaults, and check them.
 
         Parameters
         ----------
         given : mapping
             Options by name.
+        ranks : int, optional
+            For so many ranks: shapes are then worked out and checked too.
 
         Returns
         -------
@@ -130,7 +169,35 @@ all_reduce/double_binary_tree: did you mean "segments"?
                 raise CollectiveError(
                     f'option "{name}" of {label} must be a whole number from 1 to {MOST:,}, not {value!r}'
                 )
-        return {**self.options, **given}
+        settings = {**self.options, **given}
+        if ranks is not None:
+            for name in SHAPES.keys() & settings.keys():
+                settings[name] = SHAPES[name](settings[name], ranks, f'option "{name}" of {label}')
+        return settings
+
+
+def option_text(value: object) -> str:
+    """Write the value of an option as users do.
+
+    Parameters
+    ----------
+    value : object
+        A number, a shape or an array.
+
+    Returns
+    -------
+    str
+        A shape as ``4x4``, an array by its shape.
+
+    Examples
+    --------
+    >>> option_text(8), option_text((4, 4, 2)), option_text(np.zeros((3, 3)))
+    ('8', '4x4x2', '3x3 matrix')
+    """
+    if isinstance(value, (list, np.ndarray)):
+        value = np.asarray(value)
+        return "x".join(map(str, value.shape)) + " matrix"
+    return "x".join(map(str, value)) if isinstance(value, tuple) else str(value)
 
 
 def _is_count(value: object) -> bool:

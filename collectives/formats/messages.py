@@ -73,7 +73,8 @@ def list_messages(schedule: Schedule) -> Messages:
     Raises
     ------
     CollectiveError
-        If its chunks are no whole bytes, or there are more than four million messages.
+        If its chunks are no whole bytes or not all equal, if switches combine, or if there are more than
+        four million messages.
 
     Examples
     --------
@@ -87,7 +88,14 @@ def list_messages(schedule: Schedule) -> Messages:
 found 10 B, expected a multiple of 3 B above 0, so that chunks are whole bytes
     """
     p = schedule.ranks
-    unit = schedule.chunks // schedule.collective.volume(p)
+    if schedule.in_network:
+        raise CollectiveError(
+            f"{schedule!r}: sums are made in switches, expected messages between ranks only"
+        )
+    volume = schedule.collective.volume(p)
+    if schedule.weights is not None or not volume:
+        raise CollectiveError(f"{schedule!r}: chunks differ or are empty, expected equal chunks with bytes")
+    unit = int(schedule.chunks // volume)
     if schedule.size <= 0 or schedule.size % unit:
         raise CollectiveError(
             f"{schedule!r}: found {schedule.size:.15g} B, expected a multiple of {unit} B above 0, so that "

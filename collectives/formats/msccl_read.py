@@ -311,7 +311,7 @@ def _schedule(run: _Run) -> Schedule:
     """Write the messages as steps."""
     program = run.program
     collective, p = program.collective, program.ranks
-    chunks = program.chunks * collective.volume(p)
+    chunks = int(program.chunks * collective.volume(p))
     state: list[dict[int, int]] = [dict(_inputs(program, rank).values()) for rank in range(p)]
     by_depth: dict[int, list[_Message]] = {}
     for message in run.messages.values():

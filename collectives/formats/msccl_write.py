@@ -184,6 +184,10 @@ def program_of(schedule: Schedule, *, in_place: bool = True, name: str | None = 
         raise CollectiveError(
             f"msccl: found {collective.name}, expected one of {', '.join(sorted(MSCCL_NAMES))}"
         )
+    if schedule.in_network or schedule.weights is not None:
+        raise CollectiveError(
+            f"msccl: {schedule!r} has sums in switches or unequal chunks, expected equal chunks between ranks"
+        )
     if schedule.message_count > _MOST_MESSAGES:
         raise CollectiveError(
             f"msccl: {schedule!r} has {schedule.message_count} messages, expected {_MOST_MESSAGES} at most"
@@ -205,7 +209,7 @@ def program_of(schedule: Schedule, *, in_place: bool = True, name: str | None = 
         name or f"{collective.name}_{schedule.algorithm}_{p}",
         collective,
         p,
-        schedule.chunks // collective.volume(p),
+        int(schedule.chunks // collective.volume(p)),
         in_place,
         [list(gpu.blocks.values()) for gpu in gpus],
         [gpu.scratch for gpu in gpus],

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from topo_sim.base import Registry, UsageError, nearest
+from topo_sim.base import CollectiveError, Registry, UsageError, nearest
 from topo_sim.collectives.schedule import Schedule
 from topo_sim.topo import Fabric
 
@@ -34,6 +34,8 @@ class CostModel:
     chooses : callable, optional
         ``chooses(schedule, fabric, **settings)`` names the algorithm of a model that runs its own: it
         takes the collective and the ranks of a schedule, and looks at nothing else of it.
+    in_network : bool
+        Whether it covers schedules in which switches combine.
     """
 
     name: str
@@ -42,6 +44,7 @@ class CostModel:
     reference: str
     settings: Mapping[str, Any] = field(default_factory=dict)
     chooses: Callable[..., str] | None = field(default=None, repr=False)
+    in_network: bool = False
 
     def complete(self, settings: Mapping[str, Any]) -> dict[str, Any]:
         """Complete settings with their defaults.
@@ -94,6 +97,10 @@ class CostModel:
         wanted = np.atleast_1d(np.asarray(sizes, dtype=np.float64))
         if not np.all(np.isfinite(wanted) & (wanted >= 0)):
             raise UsageError("sizes: found a negative, infinite or NaN size, expected bytes of 0 or more")
+        if schedule.in_network and not self.in_network and self.chooses is None:
+            raise CollectiveError(
+                f'cost model {self.name} does not cover sums in switches ({schedule.algorithm}); use "step"'
+            )
         return self.evaluate(schedule, fabric, wanted, **self.complete(settings))
 
 

@@ -27,6 +27,7 @@ step = register(
         summary="synchronous steps; within a step, fluid transfers share links max-min fairly",
         evaluate=_evaluate,
         reference="topo_sim.collectives.cost",
+        in_network=True,
         settings={"routing": None, "overhead": 0.0, "seed": 0},
     )
 )

@@ -18,6 +18,9 @@ from topo_sim.topo.throughput.symmetry import cayley
 
 __all__ = ["WORK", "find_optimum", "optimum", "sinks_that_matter"]
 
+KNOWN = ("all_gather", "all_reduce", "all_to_all", "broadcast", "reduce", "reduce_scatter")
+"""Collectives with a formula or a program for their optimum."""
+
 WORK = 20_000_000
 ROUNDING = Fraction(1, 10**12)
 ENDPOINTS = "only ranks store, copy and combine; switches forward"
@@ -129,9 +132,7 @@ def _solve(name: str, fabric: Fabric, network: Network) -> Optimum:
     directed = network.reversed if backwards else network
     method, gather = "least cuts by maximum flow", name in ("all_gather", "reduce_scatter")
     if not gather and name not in ("broadcast", "reduce"):
-        raise CollectiveError(
-            f"{name}: no optimum is known, expected one of {', '.join(sorted(COLLECTIVES))}"
-        )
+        raise CollectiveError(f"{name}: no optimum is known, expected one of {', '.join(KNOWN)}")
     sinks, whole = sinks_that_matter(fabric, directed, gather)
     factor = p if gather else 1
     rate = gather_rate if gather else broadcast_rate

@@ -40,6 +40,10 @@ class TestOneSwitch:
             "all_gather": part,
             "broadcast": 1.0,
             "all_to_all": part,
+            "reduce": 1.0,
+            "all_to_all_v": part,
+            "send_recv": 1.0,
+            "barrier": 0.0,
         }
         assert {name: bound(name, fabric).time(1.0) for name in COLLECTIVES} == pytest.approx(expected)
 

@@ -37,10 +37,11 @@ from topo_sim.topo import (
     torus,
 )
 
-ALL = [(collective, name) for collective, names in ALGORITHMS.items() for name in names]
+EVERY = [(collective, name) for collective, names in ALGORITHMS.items() for name in names]
+# Those that switches do not take part in; the others are tested in test_reducers.py.
+ALL = [pair for pair in EVERY if not ALGORITHMS[pair[0]][pair[1]].switches]
 every = pytest.mark.parametrize(("collective", "name"), ALL)
-# The name topo_sim.collectives.cost is the function.
-room = import_module("topo_sim.collectives.cost")
+room = import_module("topo_sim.collectives.solving")
 ALPHA, BETA = 3e-6, 2e-9
 
 
@@ -356,6 +357,37 @@ def test_never_beats_the_lower_bound(fabric, algorithm, routing, overhead, data)
         result = profile.at(size)
         assert result.time >= result.lower_bound * (1 - 1e-9)
         assert result.fraction <= 1 + 1e-9
+
+
+def random_fabric(seed):
+    """A random strongly connected fabric: endpoints and switches, unequal links, one way or both."""
+    rng = np.random.default_rng(seed)
+    n = int(rng.integers(3, 14))
+    graph = (nx.MultiDiGraph if seed % 2 else nx.MultiGraph)()
+    order = rng.permutation(n).tolist()
+    graph.add_nodes_from(range(n))
+    graph.add_edges_from(zip(order, [*order[1:], order[0]], strict=True))
+    graph.add_edges_from(rng.choice(n, 2, replace=False).tolist() for _ in range(int(rng.integers(0, 2 * n))))
+    for _, _, data in graph.edges(data=True):
+        data.update(bandwidth=float(rng.choice([1e9, 2e9, 5e9])), latency=float(rng.choice([0, 1e-6, 2e-5])))
+    kinds = ["switch" if i > 1 and rng.random() < 0.3 else "gpu" for i in range(n)]
+    nx.set_node_attributes(graph, dict(enumerate(kinds)), "kind")
+    return Fabric.from_graph(graph, endpoints_forward=True)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_no_algorithm_beats_the_bound_on_random_fabrics(seed):
+    fabric = random_fabric(seed)
+    tried = set()
+    for collective, name in ALL:
+        for ranks in {fabric.ranks, 1 << (fabric.ranks.bit_length() - 1)}:
+            if not defined(collective, name, ranks):
+                continue
+            profile = cost_profile(build_schedule(collective, name, ranks, 1.0), fabric, routing="ecmp_split")
+            for size in (0.0, 1.0, 1e5, 1e9):
+                assert profile.time(size) >= profile.bound.time(size) * (1 - 1e-9), (collective, name)
+            tried.add((collective, name))
+    assert tried == set(ALL)
 
 
 @pytest.mark.parametrize("collective", ["broadcast", "all_reduce"])

@@ -12,6 +12,11 @@ ALL = [(collective, name) for collective, names in ALGORITHMS.items() for name i
 every = pytest.mark.parametrize(("collective", "name"), ALL)
 
 
+# The scatter leaves blocks on the way that the ring brings again, as in MPI libraries; a store by way of
+# the switch comes back to the rank that made it.
+REDUNDANT = {("broadcast", "van_de_geijn"), ("all_reduce", "nvls")}
+
+
 def unrolled(schedule):
     """The same schedule with every repetition and every chunk list written out."""
     steps = []
@@ -62,6 +67,8 @@ class TestMutations:
         assert same.step_count == schedule.step_count == len(same.steps)
 
     def test_drop_any_transfer(self, collective, name):
+        if (collective, name) == ("broadcast", "van_de_geijn"):
+            return
         schedule = unrolled(build_schedule(collective, name, 4, 100))
         for number, step in enumerate(schedule.steps):
             for i in range(len(step)):
@@ -78,6 +85,8 @@ class TestMutations:
                     replay(changed(schedule, number, repeat=step.repeat - 1))
 
     def test_wrong_fraction(self, collective, name):
+        if not COLLECTIVES[collective].volume(4):
+            return
         schedule = unrolled(build_schedule(collective, name, 4, 100))
         for number, step in enumerate(schedule.steps):
             fraction = step.fraction.copy()
@@ -87,7 +96,8 @@ class TestMutations:
 
 
 @pytest.mark.parametrize(
-    ("collective", "name"), [pair for pair in ALL if build_schedule(*pair, ranks=4, size=100).chunks > 1]
+    ("collective", "name"),
+    [pair for pair in ALL if build_schedule(*pair, ranks=4, size=100).chunks > 1 and pair not in REDUNDANT],
 )
 def test_swap_any_chunk(collective, name):
     schedule = unrolled(build_schedule(collective, name, 4, 100))
@@ -200,8 +210,8 @@ class TestMessages:
             replay(changed(good, 0, fraction=np.nan))
 
     def test_cycle_that_does_not_divide(self):
-        good = hand_made("broadcast", 2, 4, [(0, 1, 0, False)])
-        with pytest.raises(CollectiveError, match=r"cycle of 3 does not divide the 4 chunks"):
+        good = hand_made("broadcast", 2, 4, [(0, 1, 3, False)])
+        with pytest.raises(CollectiveError, match=r"in a cycle that does not fit the 4 chunks"):
             replay(changed(good, 0, cycle=3))
 
     def test_too_large(self):

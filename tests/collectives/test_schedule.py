@@ -26,7 +26,10 @@ def measured(*args, **options):
 
 class TestCollectives:
     def test_names(self):
-        assert list(COLLECTIVES) == ["all_reduce", "reduce_scatter", "all_gather", "broadcast", "all_to_all"]
+        assert list(COLLECTIVES) == [
+            *("all_reduce", "reduce_scatter", "all_gather", "broadcast", "all_to_all"),
+            *("reduce", "all_to_all_v", "send_recv", "barrier"),
+        ]
         assert set(ALGORITHMS) == set(COLLECTIVES)
 
     @pytest.mark.parametrize(
@@ -37,6 +40,10 @@ class TestCollectives:
             ("all_gather", 0.875, 100, 8),
             ("broadcast", 1, 100, 1),
             ("all_to_all", 0.875, 800, 64),
+            ("reduce", 1, 100, 1),
+            ("all_to_all_v", 0.875, 800, 64),
+            ("send_recv", 1, 800, 8),
+            ("barrier", 0, 0, 8),
         ],
     )
     def test_conventions_of_nccl_tests(self, name, factor, total, granularity):
@@ -158,7 +165,7 @@ class TestFrontDoor:
             UnknownNameError, match=r'unknown all_to_all algorithm "brook": did you mean "bruck"'
         ):
             build_schedule("all_to_all", "brook", 4, 8)
-        with pytest.raises(UnknownNameError, match=r"choose from bruck, direct, pairwise"):
+        with pytest.raises(UnknownNameError, match=r"choose from bruck, direct, hierarchical, mesh"):
             build_schedule("all_to_all", "ring?", 4, 8)
 
     @pytest.mark.parametrize("ranks", [0, -1, 2.0, True, "4", None, 2**31])

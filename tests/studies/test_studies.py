@@ -10,7 +10,16 @@ from topo_sim.studies.best import best_costs, candidates, check_sizes, profiles
 from topo_sim.studies.catalogue import catalogue
 from topo_sim.studies.compare import curve_sizes
 from topo_sim.studies.loading import load_all
-from topo_sim.topo import full_mesh, load_fabric, single_switch, torus
+from topo_sim.topo import (
+    fat_tree,
+    full_mesh,
+    grouped,
+    load_fabric,
+    mesh,
+    single_switch,
+    torus,
+    twisted_torus,
+)
 
 
 def test_best_is_the_least_over_all_algorithms_and_options():
@@ -36,9 +45,29 @@ def test_leaving_out_what_cannot_win_changes_nothing(collective):
     assert len(some) < len(every)
 
 
+def test_candidates_suit_the_fabric():
+    def tried(fabric, ranks=None, algorithms=None, collective="all_reduce"):
+        return dict(candidates(collective, algorithms, ranks or fabric.ranks, fabric))
+
+    on_torus = tried(torus((4, 2)))
+    assert on_torus["torus"] == on_torus["swing"] == on_torus["blueconnect"] == {"dims": (4, 2)}
+    assert "hierarchical" not in on_torus
+    # The ranks' order is not the torus' one: on half of it, on a mesh, where it is twisted.
+    for fabric, ranks in ((torus((4, 2)), 4), (mesh((4, 2)), None), (twisted_torus((4, 8)), None)):
+        assert not {"torus", "swing"} & set(tried(fabric, ranks))
+    assert "swing" not in tried(torus((6, 6)))
+    clos = tried(fat_tree(4))
+    assert clos["hierarchical"] == {"group": (2, 2)}
+    assert not {"torus", "swing", "blueconnect"} & set(clos)
+    assert tried(grouped(4, 8))["hierarchical"] == {"group": (8,)}
+    assert tried(load_fabric("polaris-8"), collective="all_to_all")["hierarchical"] == {"group": (4,)}
+    assert tried(full_mesh(8), algorithms=["torus"]) == {"torus": {}}
+    assert tried(torus((4, 4)), collective="all_to_all")["torus"] == {"dims": (4, 4)}
+
+
 def test_candidates_skip_what_is_not_defined():
     names = {name for name, _ in candidates("all_gather", None, 6)}
-    assert names == {"ring"}
+    assert names == {"ring", "bruck", "pat", "torus", "hierarchical"}
     assert {name for name, _ in candidates("all_gather", None, 8)} == set(ALGORITHMS["all_gather"])
     segments = [options["segments"] for name, options in candidates("all_reduce", ["double_binary_tree"], 8)]
     assert segments == list(ALGORITHMS["all_reduce"]["double_binary_tree"].tunable["segments"])
@@ -106,8 +135,10 @@ def test_load_all_shares_settings_and_collects_faults():
 
 
 def test_cost_table_is_sorted_and_labelled():
-    result = cost_table(single_switch(8), "all_reduce", [1e3, 1e9])
-    assert len(result.costs) == len(result.labels) == 2 * len(list(candidates("all_reduce", None, 8)))
+    fabric = single_switch(8)
+    result = cost_table(fabric, "all_reduce", [1e3, 1e9])
+    tried = list(candidates("all_reduce", None, 8, fabric))
+    assert len(result.costs) == len(result.labels) == 2 * len(tried)
     half = len(result.costs) // 2
     for part in (result.costs[:half], result.costs[half:]):
         assert [c.time for c in part] == sorted(c.time for c in part)

@@ -105,6 +105,9 @@ class NodeSpec(_Strict):
     name: Name = Field(description="the name of the node; with count, of the nodes name0, name1, ...")
     kind: Literal["gpu", "switch", "ocs"] = Field("gpu", description="gpu (an endpoint), switch or ocs")
     count: Count | None = Field(None, description="make this many nodes, numbered from 0")
+    reduces: Literal["nvls", "sharp"] | None = Field(
+        None, description="for a switch: how it can combine what endpoints send; default: not at all"
+    )
     circuits: list[Annotated[list[Name], Field(min_length=2, max_length=2)]] | None = Field(
         None, description="for an ocs: pairs [from, to] of the nodes that its light paths join"
     )

@@ -12,7 +12,7 @@ import yaml
 from pydantic import ValidationError
 
 from topo_sim.base import FaultsError, TopoSimError, format_quantity, parse_quantity
-from topo_sim.topo.fabric import KINDS, OCS, Fabric
+from topo_sim.topo.fabric import KINDS, OCS, REDUCTIONS, Fabric
 from topo_sim.topo.files.faults import Faults, plain
 from topo_sim.topo.files.load import Topology
 from topo_sim.topo.files.models import ExplicitFabric, GraphFabric
@@ -182,6 +182,8 @@ def _same(fabric: Fabric, other: Fabric, *, in_order: bool) -> bool:
         return False
     if not np.array_equal(fabric.kind, other.kind) or not np.array_equal(fabric.endpoints, other.endpoints):
         return False
+    if any(not np.array_equal(fabric.reducing(r), other.reducing(r)) for r in REDUCTIONS[1:]):
+        return False
     ours, theirs = _columns(fabric), _columns(other)
     if not in_order:
         ours, theirs = ([column[np.lexsort(all_[::-1])] for column in all_] for all_ in (ours, theirs))
@@ -245,6 +247,9 @@ def _explicit_spec(fabric: Fabric, file: str) -> dict[str, Any]:
     nodes: list[dict[str, Any]] = [{"name": name} for name in fabric.names]
     for node, kind in zip(nodes, fabric.kind.tolist(), strict=True):
         node |= {"kind": KINDS[kind]} if kind else {}
+    if fabric.reduces is not None:
+        for node, index in zip(nodes, fabric.reduces.tolist(), strict=True):
+            node |= {"reduces": REDUCTIONS[index]} if index else {}
     optical = bool(np.any(fabric.kind == OCS))
     if optical:
         for node, data in zip(nodes, fabric.graph.nodes.values(), strict=True):

@@ -60,6 +60,8 @@ def _check_nodes(wiring: _Wiring, faults: Faults) -> dict[str, str]:
         if node.circuits is not None and (node.kind != "ocs" or node.count is not None):
             what = f"kind: {node.kind}" if node.kind != "ocs" else "count"
             faults.add((*place, "circuits"), f"found beside {what}, expected on a single node of kind ocs")
+        if node.reduces is not None and node.kind != "switch":
+            faults.add((*place, "reduces"), f"found beside kind: {node.kind}, expected on a switch")
     if "gpu" not in kinds.values():
         faults.add((*wiring.root, "nodes"), "found no endpoint, expected at least one node of kind gpu")
     for place, node in wiring.nodes:
@@ -108,8 +110,10 @@ def _graph(wiring: _Wiring) -> Any:
     directed = any(link.directed for _, link in wiring.links)
     graph = nx.MultiDiGraph() if directed else nx.MultiGraph()
     for _, node in wiring.nodes:
-        circuits = {} if node.circuits is None else {"circuits": [tuple(pair) for pair in node.circuits]}
-        graph.add_nodes_from(_names(node), kind=node.kind, **circuits)
+        given: dict[str, Any] = {"reduces": node.reduces} if node.reduces else {}
+        if node.circuits is not None:
+            given["circuits"] = [tuple(pair) for pair in node.circuits]
+        graph.add_nodes_from(_names(node), kind=node.kind, **given)
     for _, link in wiring.links:
         data = {"medium": link.medium or wiring.medium}
         data |= {key: value for key in ("bandwidth", "latency") if (value := getattr(link, key)) is not None}

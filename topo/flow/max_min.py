@@ -8,7 +8,7 @@ from numpy.typing import ArrayLike, NDArray
 from topo_sim.base import FlowError
 from topo_sim.topo.flow.kernels import water_fill
 from topo_sim.topo.flow.paths import Paths, as_numbers, check_capacity, check_values, transpose
-from topo_sim.topo.flow.plain_kernels import plain_rates_in
+from topo_sim.topo.flow.plain_kernels import plain_rates
 
 __all__ = ["max_min_rates"]
 
@@ -89,7 +89,7 @@ def max_min_rates(
     rate = np.empty(flows)
     if weights is None and paths.share is None:
         kind = np.empty(1, np.uint16 if width < NARROW else np.uint32)
-        plain_rates_in(kind, paths.indptr, paths.links, limits, rate, np.empty(flows, np.int32))
+        plain_rates(kind, paths.indptr, paths.links, limits, rate, np.empty(flows, np.int32))
         return rate
     rate.fill(-1.0)
     weight = np.ones(flows) if weights is None else check_values(weights, "weights", flows, positive=True)

@@ -11,7 +11,7 @@ import numpy as np
 from topo_sim.base.jit import kernel
 from topo_sim.topo.flow.band_kernels import Paths, fill_bands
 
-__all__ = ["plain_rates", "plain_rates_in"]
+__all__ = ["plain_rates"]
 
 # A round must settle this share of the flows for another one to be worth it; rounds are not even
 # tried where links carry more flows than this on average.
@@ -60,7 +60,7 @@ def _round(indptr, links, left, users, active, count, low, level, slack, rate, t
 
 
 @kernel
-def plain_rates_in(kind, indptr, links, capacity, rate, tight):
+def plain_rates(kind, indptr, links, capacity, rate, tight):
     """Max-min rates of whole flows of equal weight; fills `rate`, and `tight` with a bottleneck of each.
 
     A flow that crosses no limited link gets an infinite rate and -1. Links are numbered in the type of
@@ -93,9 +93,3 @@ def plain_rates_in(kind, indptr, links, capacity, rate, tight):
     for link in range(width):
         state[link, 0], state[link, 1] = left[link], users[link]
     fill_bands(kind, Paths(indptr, links), active, count, state, rate, tight)
-
-
-@kernel
-def plain_rates(indptr, links, capacity, rate, tight):
-    """Do `plain_rates_in` with numbers for any count of links."""
-    plain_rates_in(np.empty(1, np.uint32), indptr, links, capacity, rate, tight)

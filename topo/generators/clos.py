@@ -1,6 +1,7 @@
 """Switched fabrics: one switch, leaf-spine, fat-tree and folded Clos of any depth."""
 
 from collections.abc import Callable, Sequence
+from typing import Literal
 
 import numpy as np
 
@@ -15,6 +16,7 @@ from topo_sim.topo.generators.common import (
     is_count,
     port_rate,
     read,
+    reductions,
     require,
 )
 from topo_sim.topo.structure import Clos
@@ -41,7 +43,9 @@ def _names(clos: Clos, tiers: Sequence[str]) -> Callable[[], list[str]]:
     return lambda: [f"{t}{i}" for t, n in zip(tiers, clos.level_sizes, strict=True) for i in range(n)]
 
 
-def _parts(clos: Clos, tiers: Sequence[str], rates: Sequence[float], latency: float, medium: str) -> Parts:
+def _parts(
+    clos: Clos, tiers: Sequence[str], rates: Sequence[float], latency: float, medium: str, reduces: str | None
+) -> Parts:
     check_size(sum(clos.cables), clos.endpoints)
     kind = np.full(sum(clos.level_sizes), SWITCH, dtype=np.int8)
     kind[: clos.endpoints] = GPU
@@ -55,6 +59,7 @@ def _parts(clos: Clos, tiers: Sequence[str], rates: Sequence[float], latency: fl
         names=_names(clos, tiers),
         structure=clos,
         exact_bisection=_bisection(clos, rates),
+        reduces=reductions(kind, reduces),
     )
 
 
@@ -67,6 +72,7 @@ def single_switch(
     endpoint_bandwidth: Rate | None = None,
     latency: Time = "500 ns",
     medium: str = "copper",
+    reduces: Literal["nvls", "sharp"] | None = None,
 ) -> Parts:
     """Every endpoint on one ideal switch, or on each of several parallel ones.
 
@@ -84,6 +90,8 @@ def single_switch(
         Of one link.
     medium : str
         What the cables are made of.
+    reduces : {"nvls", "sharp"}, optional
+        How the switches can combine what endpoints send; see `Fabric`. Default: not at all.
 
     Returns
     -------
@@ -100,7 +108,7 @@ def single_switch(
     )
     clos = Clos(down=(endpoints,), up=(planes,), trunk=(1,))
     rate = port_rate(bandwidth, endpoint_bandwidth, planes)
-    return _parts(clos, ("gpu", "switch"), [rate], read("latency", latency), medium)
+    return _parts(clos, ("gpu", "switch"), [rate], read("latency", latency), medium, reduces)
 
 
 @generator("leaf_spine")
@@ -114,6 +122,7 @@ def leaf_spine(
     uplink_bandwidth: Rate | None = None,
     latency: Time = "500 ns",
     medium: str = "copper",
+    reduces: Literal["nvls", "sharp"] | None = None,
 ) -> Parts:
     """Two tiers: every leaf joined to every spine.
 
@@ -131,6 +140,8 @@ def leaf_spine(
         Of one link.
     medium : str
         What the cables are made of.
+    reduces : {"nvls", "sharp"}, optional
+        How the switches can combine what endpoints send; see `Fabric`. Default: not at all.
 
     Returns
     -------
@@ -148,7 +159,7 @@ def leaf_spine(
     clos = Clos(down=(endpoints_per_leaf, leaves), up=(1, spines), trunk=(1, trunk))
     rate = read("bandwidth", bandwidth)
     up = rate if uplink_bandwidth is None else read("uplink_bandwidth", uplink_bandwidth)
-    return _parts(clos, ("gpu", "leaf", "spine"), [rate, up], read("latency", latency), medium)
+    return _parts(clos, ("gpu", "leaf", "spine"), [rate, up], read("latency", latency), medium, reduces)
 
 
 @generator("fat_tree")
@@ -162,6 +173,7 @@ def fat_tree(
     bandwidth: Rate | Sequence[Rate] = "50 GB/s",
     latency: Time = "500 ns",
     medium: str = "copper",
+    reduces: Literal["nvls", "sharp"] | None = None,
 ) -> Parts:
     """k-ary fat-tree or folded Clos of any depth, with oversubscription at any level.
 
@@ -182,6 +194,8 @@ def fat_tree(
         Of one link.
     medium : str
         What the cables are made of.
+    reduces : {"nvls", "sharp"}, optional
+        How the switches can combine what endpoints send; see `Fabric`. Default: not at all.
 
     Returns
     -------
@@ -217,7 +231,7 @@ def fat_tree(
         if tiers == 3
         else ("gpu", *(f"t{t}." for t in range(1, tiers + 1)))
     )
-    return _parts(clos, names, rates, read("latency", latency), medium)
+    return _parts(clos, names, rates, read("latency", latency), medium, reduces)
 
 
 def _tree(k: int | None, levels: int, oversubscription: int | Sequence[int]) -> Clos:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from topo_sim.base import FaultsError, Quantity, Registry, UnitError
-from topo_sim.topo.fabric import GPU, KINDS, Fabric
+from topo_sim.topo.fabric import GPU, KINDS, REDUCTIONS, SWITCH, Fabric
 from topo_sim.topo.structure import Structure
 
 __all__ = [
@@ -22,6 +22,7 @@ __all__ = [
     "generator",
     "port_rate",
     "read",
+    "reductions",
     "require",
 ]
 
@@ -70,7 +71,7 @@ class Parts:
         Physical cables, where that is not the number of entries in `links`.
     make_graph : callable, optional
         Builds the graph, where that is not nodes and cables as they are.
-    structure, endpoints_forward, routing, exact_bisection
+    structure, endpoints_forward, routing, exact_bisection, reduces
         As in `Fabric`.
     """
 
@@ -84,6 +85,7 @@ class Parts:
     endpoints_forward: bool = False
     routing: str = "ecmp_split"
     exact_bisection: float | None = None
+    reduces: NDArray[np.int8] | None = None
 
 
 def require(*checks: tuple[bool, str]) -> None:
@@ -152,6 +154,28 @@ def read(name: str, value: object) -> float:
         raise FaultsError([f"{name}: {error}"]) from None
 
 
+def reductions(kind: NDArray[np.int8], reduces: object) -> NDArray[np.int8] | None:
+    """Let every switch combine in a given way.
+
+    Parameters
+    ----------
+    kind : ndarray of int8, shape (nodes,)
+    reduces : {"nvls", "sharp"} or None
+
+    Returns
+    -------
+    ndarray of int8, shape (nodes,), or None
+        As in `Fabric`.
+    """
+    require(
+        (
+            reduces is None or reduces in REDUCTIONS[1:],
+            f'reduces: found {reduces!r}, expected "nvls" or "sharp"',
+        )
+    )
+    return None if reduces is None else (kind == SWITCH).astype(np.int8) * REDUCTIONS.index(str(reduces))
+
+
 def port_rate(bandwidth: object, endpoint_bandwidth: object, ports: int) -> float:
     """Bandwidth of one port, from itself or as a share of what the endpoint has in all.
 
@@ -179,6 +203,9 @@ def graph_of(fabric: Fabric) -> Any:
     graph = nx.MultiGraph(name=fabric.name)
     names = fabric.names
     graph.add_nodes_from((n, {"kind": KINDS[k]}) for n, k in zip(names, fabric.kind.tolist(), strict=True))
+    if fabric.reduces is not None:
+        for node in np.flatnonzero(fabric.reduces):
+            graph.nodes[names[node]]["reduces"] = REDUCTIONS[fabric.reduces[node]]
     columns = (fabric.link_source, fabric.link_target, fabric.capacity, fabric.latency, fabric.medium)
     graph.add_edges_from(
         (names[u], names[v], {"bandwidth": c, "latency": t, "medium": fabric.media[m]})
@@ -221,6 +248,7 @@ def assemble(parts: Parts, family: str, parameters: dict[str, Any]) -> Fabric:
         endpoints_forward=parts.endpoints_forward,
         routing=parts.routing,
         exact_bisection=parts.exact_bisection,
+        reduces=parts.reduces,
     )
 
 

@@ -126,6 +126,11 @@ def grouped(
     -------
     Fabric
 
+    Notes
+    -----
+    Where members of a group meet on a switch outside as soon as inside, the routing is ``widest_split``: over
+    the wider of the two alone, as collective libraries do. Else it is ``ecmp_split``.
+
     Examples
     --------
     Eight nodes of four, each with a full mesh inside, all on one switch:
@@ -148,6 +153,7 @@ def grouped(
     seat = (rank % groups) * size + rank // groups if attach == "rail" else rank
     subs = [(outer, seat), *((inner, g * size + np.arange(size)) for g in range(groups))]
     kind, nodes = [np.full(total, GPU, dtype=np.int8)], []
+    reduces = [np.zeros(total, dtype=np.int8)]
     links, first = [], total
     for fabric, ranks in subs:
         hubs = fabric.kind != GPU
@@ -156,6 +162,8 @@ def grouped(
         node[hubs] = first + np.arange(np.count_nonzero(hubs))
         first += int(np.count_nonzero(hubs))
         kind.append(fabric.kind[hubs])
+        given = np.zeros(len(hubs), dtype=np.int8) if fabric.reduces is None else fabric.reduces
+        reduces.append(given[hubs])
         links.extend(_bundles(fabric, node))
         nodes.append(node)
     return Parts(
@@ -169,7 +177,21 @@ def grouped(
         ),
         endpoints_forward=inner.endpoints_forward or outer.endpoints_forward if forward is None else forward,
         exact_bisection=_bisection(outer, groups),
+        routing="widest_split" if _detours(inner, outer, seat[:size]) else "ecmp_split",
+        reduces=np.concatenate(reduces),
     )
+
+
+def _detours(inner: Fabric, outer: Fabric, seats: NDArray[np.int64]) -> bool:
+    """Whether members of a group meet outside it after as few hops as inside: one switch in either case."""
+    if not np.any(inner.kind != GPU):
+        return False
+    ends = outer.endpoints[seats]
+    reached = outer.link_target[np.isin(outer.link_source, ends)]
+    pairs = np.unique(
+        np.stack([outer.link_source[np.isin(outer.link_source, ends)], reached], axis=1), axis=0
+    )
+    return bool(np.bincount(pairs[:, 1]).max(initial=0) > 1)
 
 
 def _bisection(outer: Fabric, groups: int) -> float | None:

@@ -18,7 +18,12 @@ from topo_sim.topo import single_switch
 from topo_sim.topo.files.faults import Faults
 
 GOLDEN = Path(__file__).parent / "golden"
-ALL = [(c, name) for c, names in ALGORITHMS.items() for name in names if c in MSCCL_NAMES]
+ALL = [
+    (c, name)
+    for c, names in ALGORITHMS.items()
+    for name in names
+    if c in MSCCL_NAMES and not names[name].switches
+]
 every = pytest.mark.parametrize(("collective", "name"), ALL)
 
 
@@ -47,7 +52,7 @@ def transfers(schedule):
             for i in range(len(step)):
                 carried = tuple(ids[indptr[i] : indptr[i + 1]].tolist())
                 ends = int(step.source[i]), int(step.target[i])
-                found[(*ends, carried, bool(step.reduce[i]), float(step.fraction[i]))] += 1
+                found[(*ends, carried, bool(step.reduce[i]), round(float(step.fraction[i]), 12))] += 1
     return found
 
 

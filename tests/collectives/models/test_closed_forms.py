@@ -15,7 +15,13 @@ from topo_sim.collectives.models.alpha_beta import alpha_of, beta_of
 from topo_sim.collectives.step import runs
 from topo_sim.topo import Fabric, fat_tree, load_fabric, route, single_switch, torus
 
-ALL = [(collective, name) for collective, names in ALGORITHMS.items() for name in names]
+# Sums in switches are for the models that know them; loggp refuses them.
+ALL = [
+    (collective, name)
+    for collective, names in ALGORITHMS.items()
+    for name, entry in names.items()
+    if not entry.switches
+]
 every = pytest.mark.parametrize(("collective", "name"), ALL)
 ALPHA, BETA = 3e-6, 2e-9
 SIZES = [0.0, 1.0, 4096.0, 1e6, 1e12]

@@ -8,12 +8,12 @@ from hypothesis import strategies as st
 import naive
 from plain_heap import plain_max_min
 from topo_sim.topo.flow import Paths, check_max_min, max_min_rates
-from topo_sim.topo.flow.plain_kernels import plain_rates, plain_rates_in
+from topo_sim.topo.flow.plain_kernels import plain_rates
 
 
 def solve(kind, paths, capacity):
     rate, tight = np.empty(len(paths)), np.empty(len(paths), np.int32)
-    plain_rates_in(np.empty(1, kind), paths.indptr, paths.links, capacity, rate, tight)
+    plain_rates(np.empty(1, kind), paths.indptr, paths.links, capacity, rate, tight)
     return rate, tight
 
 
@@ -97,5 +97,5 @@ def test_the_short_form_is_the_wide_one():
     rng = np.random.default_rng(3)
     paths, capacity = drawn(rng, 900, 30, [1, 2]), rng.uniform(1, 2, 30)
     rate, tight = np.empty(900), np.empty(900, np.int32)
-    plain_rates(paths.indptr, paths.links, capacity, rate, tight)
+    plain_rates(np.empty(1, np.uint32), paths.indptr, paths.links, capacity, rate, tight)
     assert np.array_equal(rate, solve(np.uint16, paths, capacity)[0])
