@@ -1,5 +1,6 @@
 """Asynchronous transfers: every rank goes on as soon as what it waits for has come."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -9,8 +10,10 @@ from numpy.typing import NDArray
 from topo_sim.base import CollectiveError, UsageError
 from topo_sim.collectives.models.machine import check_ranks, router_for, seconds
 from topo_sim.collectives.models.registry import CostModel, register
+from topo_sim.collectives.reducers import SwitchRouter
 from topo_sim.collectives.router import Router
 from topo_sim.collectives.schedule import Schedule
+from topo_sim.collectives.step import Step
 from topo_sim.topo import Fabric
 from topo_sim.topo.flow import Paths
 from topo_sim.topo.flow.simulation import FlowRun, simulate
@@ -85,9 +88,8 @@ class Messages:
         )
 
 
-def _stored_paths(schedule: Schedule, router: Router, most: int) -> Paths:
-    """Paths of all transfers that are stored, step behind step."""
-    parts = [router(step) for step in schedule.steps]
+def _stored_paths(schedule: Schedule, parts: list[Paths], most: int) -> Paths:
+    """Join the paths of the steps, unless they are too long to be run."""
     crossed = sum(part.links.size * step.repeat for part, step in zip(parts, schedule.steps, strict=True))
     if crossed > CROSSINGS * most:
         raise CollectiveError(
@@ -204,7 +206,11 @@ def messages_of(
     check_ranks(schedule, fabric)
     _check(schedule, most)
     steps = schedule.steps
-    stored = _stored_paths(schedule, router_for(schedule, fabric, routing, seed), most)
+    if schedule.in_network:
+        paths_of: Callable[[Step], Paths] = SwitchRouter(Router(fabric, routing, seed), schedule)
+    else:
+        paths_of = router_for(schedule, fabric, routing, seed)
+    stored = _stored_paths(schedule, [paths_of(step) for step in steps], most)
     where = np.cumsum([0, *(len(step) for step in steps)])
     rows = np.concatenate(
         [np.tile(np.arange(a, a + len(step)), step.repeat) for a, step in zip(where, steps, strict=False)]
@@ -217,7 +223,7 @@ def messages_of(
         for end in ("source", "target")
     )
     after, behind, gates = _waits(source, target, number)
-    together = np.concatenate([np.bincount(step.source)[step.source] for step in steps])
+    together = np.concatenate([np.bincount(s.source)[s.source] * (s.source < schedule.ranks) for s in steps])
     fraction = np.concatenate([step.fraction for step in steps])
     paths, none = stored.take(rows), np.zeros(gates)
     indptr = np.append(paths.indptr, np.full(gates, paths.links.size))
@@ -295,11 +301,12 @@ fluid = register(
         summary="asynchronous: a rank goes on when all that it waits for has come; max-min fair links",
         evaluate=_evaluate,
         reference="topo_sim.topo.flow.simulate",
+        in_network=True,
         settings={"routing": None, "overhead": 0.0, "seed": 0, "most": MOST},
     )
 )
 """Transfers share links max-min fairly from event to event; no rank waits for a step to end elsewhere.
 
 The overhead per message passes before a rank's messages of a step start, for all of them together. Receivers
-have room for all that comes.
+have room for all that comes. Switches that combine go on as ranks do, without overhead.
 """
