@@ -147,8 +147,8 @@ def simulate(
     check_tolerance(tolerance)
     if isinstance(bins, bool) or not 0 <= int(bins) == bins <= 1_000_000:
         raise FlowError(f"bins: found {bins!r}, expected a whole number from 0 to 1,000,000")
-    pairs = [_pairs(rows, name, flows) for name, rows in (("after", after), ("behind", behind))]
-    work = Work(sizes, starts, delays, waits, *_children(*pairs, flows), float(tolerance))
+    dependants = _children(_pairs(after, "after", flows), _pairs(behind, "behind", flows), flows)
+    work = Work(sizes, starts, delays, waits, *dependants, float(tolerance))
     width = limits.size if bins else 0
     trace = Trace(np.zeros((bins, width)), np.zeros(min(bins, 1)), np.zeros(width), np.zeros(width))
     begin, finish, reshares = _run(paths, limits, work, trace)
