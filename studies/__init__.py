@@ -8,6 +8,7 @@ from topo_sim.studies.sharing import PATTERNS, Sharing, share_bandwidth
 from topo_sim.studies.synthesis import Synthesis, synthesize_schedule
 from topo_sim.studies.throughput import Throughput, measure_throughput
 from topo_sim.studies.tune import best, tune
+from topo_sim.studies.tuner_file import nccl_choices
 from topo_sim.studies.tuning import TunedRange, Tuning
 
 __all__ = [
@@ -28,6 +29,7 @@ __all__ = [
     "cost_table",
     "explain",
     "measure_throughput",
+    "nccl_choices",
     "share_bandwidth",
     "synthesize_schedule",
     "tune",

@@ -1,129 +1,29 @@
 """The tuner: which algorithm, cut into how many segments, is the fastest at which size."""
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
-from functools import cache, partial
-from itertools import product
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from topo_sim.base import CollectiveError, UsageError
-from topo_sim.collectives import (
-    ALGORITHMS,
-    CollectiveCost,
-    CostProfile,
-    LowerBound,
-    Router,
-    Schedule,
-    build_schedule,
-    cost_profile,
-    lower_bound,
-)
+from topo_sim.base import UsageError
+from topo_sim.collectives import CollectiveCost, Router, lower_bound
 from topo_sim.collectives.bounds import check_seconds
-from topo_sim.studies.best import Progress, candidates, check_sizes
-from topo_sim.studies.compare import check_names
-from topo_sim.studies.envelope import NOISE, Envelope, Line, ranges_of, search_ranges, trace_profile
-from topo_sim.studies.models import AskedModel, model_costs, read_models
+from topo_sim.studies.best import Progress, check_sizes
+from topo_sim.studies.contenders import Contender, Task, ask_model, schedules_to_try, search, solve_steps
+from topo_sim.studies.envelope import NOISE, ranges_of
+from topo_sim.studies.models import AskedModel, read_models
 from topo_sim.studies.tuning import TunedRange, Tuning
 from topo_sim.topo import Fabric
 
-__all__ = ["HIGH", "LOW", "best", "options_to_try", "tune"]
+__all__ = ["HIGH", "LOW", "best", "tune"]
 
 LOW, HIGH = 2.0**10, 2.0**32
-SEGMENTS = tuple(2**k for k in range(11))
 FLUID_MOST = 200_000
 """Messages of a schedule that the tuner runs asynchronously, at most, unless it is asked for more."""
 
 POINTS_PER_OCTAVE = 8
-
-
-def options_to_try(
-    fabric: Fabric, collective: str, algorithms: Sequence[str] | None, ranks: int
-) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Algorithms with all options that the tuner looks at: segments by powers of two up to 1024.
-
-    Parameters
-    ----------
-    fabric : Fabric
-    collective : str
-    algorithms : sequence of str, optional
-        Only these.
-    ranks : int
-
-    Yields
-    ------
-    name : str
-    options : dict
-
-    Examples
-    --------
-    >>> from topo_sim.topo import single_switch
-    >>> tried = list(options_to_try(single_switch(4), "broadcast", ["binomial_tree", "chain"], 4))
-    >>> len(tried), tried[0], tried[-1]
-    (12, ('binomial_tree', {}), ('chain', {'segments': 1024}))
-    """
-    seen: set[str] = set()
-    for name, options in candidates(collective, algorithms, ranks, fabric):
-        if name in seen:
-            continue
-        seen.add(name)
-        tunable = ALGORITHMS[collective][name].tunable
-        shape = {option: value for option, value in options.items() if option not in tunable}
-        choices = [SEGMENTS if option == "segments" else tunable[option] for option in tunable]
-        for values in product(*choices):
-            yield name, dict(zip(tunable, values, strict=True)) | shape
-
-
-@dataclass(frozen=True)
-class _Found:
-    """A schedule that may win, and how to cost it."""
-
-    schedule: Schedule
-    costs: Callable[[Sequence[float]], list[CollectiveCost]]
-    line: Line
-
-    def between(self, first: float, last: float) -> TunedRange:
-        low, high = self.costs([first, last])
-        return TunedRange(self.schedule.label, dict(self.schedule.options), low, high)
-
-
-@dataclass(frozen=True)
-class _Task:
-    """What is to be tuned."""
-
-    fabric: Fabric
-    collective: str
-    schedules: list[Schedule]
-    bounds: dict[bool, LowerBound]
-    router: Router
-    overhead: float
-    progress: Progress | None
-
-    def each(self) -> Iterator[Schedule]:
-        """Go through the schedules, by number of steps."""
-        for done, schedule in enumerate(self.schedules):
-            if self.progress:
-                self.progress(done, len(self.schedules), f"{self.collective}: {schedule.label}")
-            yield schedule
-
-
-def _schedules(
-    fabric: Fabric, collective: str, algorithms: Sequence[str] | None, ranks: int | None
-) -> list[Schedule]:
-    check_names([collective], algorithms)
-    p = fabric.ranks if ranks is None else ranks
-    if isinstance(p, bool) or not isinstance(p, int) or not 1 <= p <= fabric.ranks:
-        raise UsageError(f"ranks: found {p!r}, expected 1 to the {fabric.ranks} endpoints of {fabric.name}")
-    tried = list(options_to_try(fabric, collective, algorithms, p))
-    if not tried:
-        names = ", ".join(sorted(ALGORITHMS[collective]))
-        raise UsageError(
-            f"{collective} on {p} ranks: none of {', '.join(algorithms or ())} fits; choose from {names}"
-        )
-    schedules = [build_schedule(collective, name, p, 0, **options) for name, options in tried]
-    return sorted(schedules, key=lambda schedule: schedule.step_count)
 
 
 def _whole_sizes(low: float, high: float) -> tuple[int, int]:
@@ -136,75 +36,11 @@ def _whole_sizes(low: float, high: float) -> tuple[int, int]:
     return first, last
 
 
-def _by_steps(task: _Task, low: int, high: int) -> tuple[list[_Found], Envelope | None]:
-    """Solve what can win by the model `step`, exactly, and find the least of all times."""
-    found: list[_Found] = []
-    least: Envelope | None = None
-    ends = np.array([low, high], dtype=np.float64)
-    for schedule in task.each():
-        bound = task.bounds[schedule.in_network]
-        # A step takes a latency at least (switches add no overhead), and all bytes the bound's pace.
-        each = bound.first - (task.overhead if schedule.in_network else 0.0)
-        floor = Line(ends, schedule.step_count * each + bound.pace * ends)
-        if least is not None and not least.beaten_by(floor):
-            continue
-        profile = cost_profile(schedule, task.fabric, overhead=task.overhead, bound=bound, router=task.router)
-        line = trace_profile(profile, low, high)
-        least = Envelope.of(line, 0) if least is None else least.add(line, len(found))
-        found.append(_Found(schedule, partial(_read, profile), line))
-    return found, least
-
-
-def _read(profile: CostProfile, sizes: Sequence[float]) -> list[CollectiveCost]:
-    return [profile.at(size) for size in sizes]
-
-
-def _by_model(task: _Task, asked: AskedModel, sizes: list[float]) -> tuple[list[_Found], dict[str, str]]:
-    """Cost all schedules by any model at some sizes; also say what it does not cover."""
-    found: list[_Found] = []
-    refused: dict[str, str] = {}
-    least: dict[str, NDArray[np.float64]] = {}
-    done: set[str] = set()
-    for schedule in task.each():
-        name = schedule.algorithm
-        if name in done:
-            continue
-        costs = partial(_ask, task, asked, schedule)
-        try:
-            times = np.array([cost.time for cost in costs(sizes)])
-        except CollectiveError as error:
-            refused.setdefault(name, str(error))
-            continue
-        found.append(_Found(schedule, costs, Line(np.array(sizes), times)))
-        before = least.get(name)
-        if before is not None and "segments" in schedule.options and not np.any(times < before * (1 - NOISE)):
-            done.add(name)
-        least[name] = times if before is None else np.minimum(before, times)
-    if not found:
-        raise CollectiveError(next(iter(refused.values())))
-    return found, refused
-
-
-def _ask(task: _Task, asked: AskedModel, schedule: Schedule, sizes: Sequence[float]) -> list[CollectiveCost]:
-    bound = task.bounds[schedule.in_network]
-    return model_costs(asked, schedule, task.fabric, sizes, bound, task.router.routing)
-
-
 def _grid(low: int, high: int, per_octave: float) -> NDArray[np.float64]:
     """Whole sizes from low to high, powers of two among them."""
     top = np.arange(np.floor(np.log2(max(high, 1)) * per_octave) + 1)
     inner = np.unique(np.round(2.0 ** (top / per_octave)))
     return np.unique([low, *inner[(inner > low) & (inner < high)], high]).astype(np.float64)
-
-
-def _searched(found: list[_Found], sizes: NDArray[np.float64]) -> list[tuple[int, int, int]]:
-    """Find the ranges of schedules that are costed one size at a time."""
-
-    @cache
-    def time(number: int, size: int) -> float:
-        return found[number].costs([float(size)])[0].time
-
-    return search_ranges(time, [int(size) for size in sizes], np.array([one.line.time for one in found]))
 
 
 def _read_model(model: str, routing: str | None, overhead: float, seed: int) -> AskedModel:
@@ -294,38 +130,40 @@ def tune(
     wanted = None if sizes is None else check_sizes(sizes)
     first, last = _whole_sizes(low, high) if wanted is None else (int(wanted[0]), int(np.ceil(wanted[-1])))
     check_seconds(overhead, "overhead")
-    schedules = _schedules(fabric, collective, algorithms, ranks)
+    schedules = schedules_to_try(fabric, collective, algorithms, ranks)
     bounds = {
         inside: lower_bound(collective, fabric, schedules[0].ranks, overhead=overhead, in_network=inside)
         for inside in {schedule.in_network for schedule in schedules}
     }
+    routing, seed = asked.settings.get("routing", routing), asked.settings.get("seed", seed)
     router = Router(fabric, routing, seed)
-    task = _Task(fabric, collective, schedules, bounds, router, overhead, progress)
+    task = Task(fabric, collective, schedules, bounds, router, overhead, progress)
     refused: dict[str, str] = {}
     spans: list[tuple[int, int, int]] = []
     if exact:
-        found, least = _by_steps(task, first, max(last, first + 1))
         grid = _grid(first, last, POINTS_PER_OCTAVE) if wanted is None else wanted
+        found, least = solve_steps(task, first, max(last, first + 1), grid)
         if wanted is None and least is not None:
             spans = [(a, min(b, last), who) for a, b, who in ranges_of(least) if a <= last]
     else:
         grid = _grid(first, last, 0.5 if asked.model.name == "fluid" else 1) if wanted is None else wanted
-        found, refused = _by_model(task, asked, grid.tolist())
+        found, refused = ask_model(task, asked, grid)
         if wanted is None:
-            spans = _searched(found, grid)
-    points = [] if wanted is None else [_winner(found, size).between(size, size) for size in wanted.tolist()]
+            spans = search(found, grid)
+    points = [] if wanted is None else [_winner(found, i).between(n, n) for i, n in enumerate(grid.tolist())]
     return _tuning(task, asked, found, spans, points, grid, refused)
 
 
-def _winner(found: list[_Found], size: float) -> _Found:
-    times = np.array([one.line.at(np.array([size]))[0] for one in found])
+def _winner(found: list[Contender], at: int) -> Contender:
+    """Pick the fastest at a place of the grid."""
+    times = np.array([one.times[at] for one in found])
     return found[int(np.argmax(times <= times.min() * (1 + NOISE)))]
 
 
 def _tuning(
-    task: _Task,
+    task: Task,
     asked: AskedModel,
-    found: list[_Found],
+    found: list[Contender],
     spans: list[tuple[int, int, int]],
     points: list[TunedRange],
     grid: NDArray[np.float64],
@@ -334,7 +172,7 @@ def _tuning(
     ranges = [found[who].between(first, last) for first, last, who in spans]
     winners = list(dict.fromkeys(one.first.algorithm for one in [*ranges, *points]))
     curves = {
-        name: np.min([one.line.at(grid) for one in found if one.schedule.algorithm == name], axis=0)
+        name: np.min([one.times for one in found if one.schedule.algorithm == name], axis=0)
         for name in winners
     }
     inside = {one.first.in_network for one in [*ranges, *points]}
