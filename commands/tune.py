@@ -1,5 +1,7 @@
 """Tune collectives: the fastest algorithm at every size."""
 
+from typing import Any
+
 import click
 
 from topo_sim.base.errors import UsageError
@@ -96,7 +98,7 @@ def tune(
 
     results, choices, notes = [], [], []
     with progress_bar("tuning") as progress:
-        asked = {
+        asked: dict[str, Any] = {
             "algorithms": algorithms or None,
             "ranks": ranks,
             "routing": routing,
@@ -105,7 +107,7 @@ def tune(
             "model": model,
             "progress": progress,
         }
-        span = {
+        span: dict[str, Any] = {
             "low": parse_quantities([low or "1 KiB"], "size", "--low")[0],
             "high": parse_quantities([high or "4 GiB"], "size", "--high")[0],
         }

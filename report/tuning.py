@@ -8,7 +8,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import FuncFormatter, NullLocator
+from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
+from numpy.typing import NDArray
 from rich.console import Group, RenderableType
 from rich.text import Text
 
@@ -89,19 +90,25 @@ def _winners(result: Tuning) -> list[TunedRange]:
     return list(result.points or result.ranges)
 
 
+def _with_ends(
+    sizes: NDArray[np.float64], times: NDArray[np.float64], ends: Sequence[CollectiveCost]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Add the ends of ranges to a curve."""
+    size, first = np.unique(np.append([cost.size for cost in ends], sizes), return_index=True)
+    return size, np.append([cost.time for cost in ends], times)[first]
+
+
 def _draw(axes: Axes, result: Tuning, colour: dict[str, str]) -> None:
     factor = COLLECTIVES[result.collective].busbw_factor(result.ranks)
     sizes = result.sizes
+    ends: list[CollectiveCost] = [cost for one in _winners(result) for cost in (one.first, one.last)]
     for i, (name, times) in enumerate(result.curves.items()):
         mark = MARKERS[i % len(MARKERS)] if result.points else None
         look: dict[str, Any] = {"linewidth": 1.1, "alpha": 0.9, "marker": mark, "markersize": 4}
-        axes.plot(sizes, _busbw(sizes, times, factor), color=colour[name], label=name, zorder=3, **look)
-    least = np.min(list(result.curves.values()), axis=0)
-    ends: list[CollectiveCost] = [c for one in _winners(result) for c in (one.first, one.last)]
-    size = np.concatenate([sizes, [cost.size for cost in ends]])
-    time = np.concatenate([least, [cost.time for cost in ends]])
-    size, first = np.unique(size, return_index=True)
-    best = _busbw(size, time[first], factor)
+        at, time = _with_ends(sizes, times, [cost for cost in ends if cost.algorithm == name])
+        axes.plot(at, _busbw(at, time, factor), color=colour[name], label=name, zorder=3, **look)
+    size, time = _with_ends(sizes, np.min(list(result.curves.values()), axis=0), ends)
+    best = _busbw(size, time, factor)
     owner = np.searchsorted([one.first.size for one in _winners(result)], size, side="right") - 1
     for i, one in enumerate(_winners(result)):
         mine = np.flatnonzero(owner == i)
@@ -112,7 +119,7 @@ def _draw(axes: Axes, result: Tuning, colour: dict[str, str]) -> None:
         least = np.array([bound.time(n) for n in sizes.tolist()])
         what = "lower bound on time" + (", switches combining" if combining else "")
         style: dict[str, Any] = {
-            "linestyle": ":" if combining else "--",
+            "linestyle": ":" if combining and len(result.bounds) > 1 else "--",
             "linewidth": 1.2,
             "color": "#444444",
         }
@@ -160,6 +167,9 @@ def _axes(axes: Axes, result: Tuning) -> None:
         axes.text(0.5, 0.5, "nothing is sent", transform=axes.transAxes, ha="center")
         return
     axes.set_yscale("log")
+    axes.yaxis.set_major_locator(
+        LogLocator(subs=(1.0,) if _decades(axes) > 1.5 else (1.0, 2.0, 3.0, 5.0, 7.0))
+    )
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     axes.yaxis.set_minor_locator(NullLocator())
     axes.set_xlabel("message size (as nccl-tests counts it)")
@@ -172,6 +182,11 @@ def _axes(axes: Axes, result: Tuning) -> None:
     if not all(changes):
         handles.append(Line2D([], [], markersize=3.5, label="other options of it take over", **ring))
     axes.legend(handles=handles, loc="lower right", frameon=False, fontsize=8)
+
+
+def _decades(axes: Axes) -> float:
+    low, high = axes.get_ylim()
+    return float(np.log10(high / low)) if low > 0 else 2.0
 
 
 def plot_tuning(results: Sequence[Tuning]) -> Figure:

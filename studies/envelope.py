@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from topo_sim.collectives import CostProfile
 
-__all__ = ["Envelope", "Line", "ranges_of", "search_ranges", "trace_profile"]
+__all__ = ["Envelope", "Line", "ranges_of", "search_ranges", "settle_ranges", "trace_profile"]
 
 NOISE = 1e-12
 """Times closer than this, relative, are equal: the one that was found first stays."""
@@ -188,6 +188,37 @@ def ranges_of(envelope: Envelope) -> list[tuple[int, int, int]]:
 
 
 Times = Callable[[int, int], float]
+
+
+def settle_ranges(times: Times, ranges: Sequence[tuple[int, int, int]]) -> list[tuple[int, int, int]]:
+    """Move the ends of ranges to the byte where rounding has put them beside it.
+
+    Parameters
+    ----------
+    times : callable
+        ``times(i, size)`` is function i's time at a whole size.
+    ranges : sequence of (first, last, owner)
+        As `ranges_of` gives them.
+
+    Returns
+    -------
+    list of (first, last, owner)
+
+    Examples
+    --------
+    >>> lines = [lambda n: 1.0 + n, lambda n: 3.0 + n / 4]
+    >>> settle_ranges(lambda i, n: lines[i](n), [(0, 3, 0), (4, 8, 1)])
+    [(0, 2, 0), (3, 8, 1)]
+    """
+    settled = list(ranges[:1])
+    for _, last, owner in ranges[1:]:
+        low, _, before = settled.pop()
+        if times(owner, last) < times(before, last) * (1 - NOISE):
+            first = _first_byte(times, before, owner, low, last)
+            settled += [(low, first - 1, before), (first, last, owner)]
+        else:  # equal all the way
+            settled.append((low, last, before))
+    return settled
 
 
 def _first_byte(times: Times, before: int, after: int, low: int, high: int) -> int:

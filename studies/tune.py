@@ -12,7 +12,7 @@ from topo_sim.collectives import CollectiveCost, Router, lower_bound
 from topo_sim.collectives.bounds import check_seconds
 from topo_sim.studies.best import Progress, check_sizes
 from topo_sim.studies.contenders import Contender, Task, ask_model, schedules_to_try, search, solve_steps
-from topo_sim.studies.envelope import NOISE, ranges_of
+from topo_sim.studies.envelope import NOISE, ranges_of, settle_ranges
 from topo_sim.studies.models import AskedModel, read_models
 from topo_sim.studies.tuning import TunedRange, Tuning
 from topo_sim.topo import Fabric
@@ -145,6 +145,7 @@ def tune(
         found, least = solve_steps(task, first, max(last, first + 1), grid)
         if wanted is None and least is not None:
             spans = [(a, min(b, last), who) for a, b, who in ranges_of(least) if a <= last]
+            spans = settle_ranges(lambda i, size: found[i].costs([size])[0].time, spans)
     else:
         grid = _grid(first, last, 0.5 if asked.model.name == "fluid" else 1) if wanted is None else wanted
         found, refused = ask_model(task, asked, grid)

@@ -63,6 +63,14 @@ def nccl_choices(result: Tuning, fabric: Fabric, **settings: Any) -> tuple[list[
         If there is one rank only, or `result` has no ranges.
     CollectiveError
         If NCCL has no algorithm for the collective on this fabric.
+
+    Examples
+    --------
+    >>> from topo_sim.topo import load_fabric
+    >>> fabric = load_fabric("dgx-h100")
+    >>> choices, notes = nccl_choices(tune(fabric, "all_gather", high=2**20), fabric)
+    >>> {choice.algorithm for choice in choices}, notes
+    ({'ring'}, ['all_gather, 1 KiB to 1 MiB: NCCL has no recursive_doubling here, wrote ring'])
     """
     collective = result.collective
     if result.ranks < 2 or not result.ranges:
