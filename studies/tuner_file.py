@@ -70,7 +70,7 @@ def nccl_choices(result: Tuning, fabric: Fabric, **settings: Any) -> tuple[list[
     >>> fabric = load_fabric("dgx-h100")
     >>> choices, notes = nccl_choices(tune(fabric, "all_gather", high=2**20), fabric)
     >>> {choice.algorithm for choice in choices}, notes
-    ({'ring'}, ['all_gather, 1 KiB to 1 MiB: NCCL has no recursive_doubling here, wrote ring'])
+    ({'ring'}, ['all_gather, 1 KiB to 1 MiB: NCCL has no bruck here, wrote ring'])
     """
     collective = result.collective
     if result.ranks < 2 or not result.ranges:
