@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from topo_sim.base import FaultsError, UsageError
+from topo_sim.base import FaultsError, UsageError, nearest
 from topo_sim.collectives.measured import SYSTEMS, shipped_log
 from topo_sim.collectives.measured.fitting import LARGE, Series, fit_constants
 from topo_sim.collectives.models.constants import (
@@ -17,6 +17,7 @@ from topo_sim.collectives.models.constants import (
     prior_constants,
     shipped_constants,
 )
+from topo_sim.collectives.models.layout import GENERATIONS
 from topo_sim.studies.logs import LogSorter
 from topo_sim.topo import Fabric
 from topo_sim.topo.files import Topology
@@ -271,7 +272,7 @@ def calibrate(
     network : str, optional
         Kind of the topology's network. Default: by its name, else InfiniBand.
     generation : str, optional
-        Of NVLink, for the topology. Default: by the rate of an endpoint.
+        Of NVLink, for the topology, or "pcie". Default: by the rate of an endpoint.
     constants : Constants, optional
         Start with these in place of the shipped ones where nothing is fitted.
     seed : int
@@ -284,7 +285,8 @@ def calibrate(
     Raises
     ------
     UsageError, FaultsError
-        If a log does not exist or has no sound row, or there is nothing to compare.
+        If a log does not exist or has no sound row, there is nothing to compare, or there is no such
+        network or generation.
 
     Examples
     --------
@@ -295,6 +297,9 @@ def calibrate(
     """
     home = topology if isinstance(topology, Fabric) else topology.fabric
     network_of(home.name, network)
+    known = (*GENERATIONS, "pcie")
+    if generation is not None and generation not in known:
+        raise UsageError(f'unknown generation "{generation}": {nearest(str(generation), known)}')
     sorter = LogSorter(home, network, generation)
     fitting = [s for reference in fit for s in sorter.series(reference)]
     if test:

@@ -241,3 +241,18 @@ def test_bad_options_end_with_two(tmp_path):
         assert result.exit_code == 2, result.output
         assert text in result.stderr
         assert "Traceback" not in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "said"),
+    [
+        ("--generation", "foo", 'unknown generation "foo": choose from'),
+        ("--generation", "hoper", 'unknown generation "hoper": did you mean "hopper"?'),
+        ("--generation", "", 'unknown generation "": choose from'),
+        ("--network", "infinband", 'unknown network "infinband": did you mean "infiniband"?'),
+    ],
+)
+def test_unknown_generations_and_networks_are_refused(option, value, said):
+    found = CliRunner().invoke(main, ["calibrate", "dgx-h100", option, value])
+    assert found.exit_code == 2
+    assert said in found.output
