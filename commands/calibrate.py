@@ -87,6 +87,8 @@ def calibrate(
     )
     for fault in result.faults:
         click.echo(f"topo-sim: left out: {fault}", err=True)
+    for note in result.notes:
+        click.echo(f"topo-sim: note: {note}", err=True)
     inputs = {
         "fabric": file,
         "fit": list(fit),

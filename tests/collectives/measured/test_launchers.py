@@ -184,7 +184,7 @@ def test_numbers_of_too_many_digits(tmp_path):
         (fault,) = read(tmp_path, ranks.format(number), "a.csv").faults
         assert "ranks, expected a whole number" in fault
     text = log().replace("#  Rank  0", "#  Rank " + "1" * 5000)
-    with pytest.raises(FaultsError, match="expected 1.714 for 7 ranks"):
+    with pytest.raises(FaultsError, match=r"expected 1\.714 for 7 ranks"):
         read(tmp_path, text)
 
 
