@@ -1,5 +1,8 @@
 """Every cost model keeps the one contract."""
 
+import re
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -52,3 +55,20 @@ def test_groups_are_timed_right_or_refused(model, what):
     # Groups on one ideal switch share nothing, and the all-reduce lasts longer than the all-gather.
     alone = COST_MODELS[model].times(FOUR, single_switch(4, bandwidth=1e9, latency=1e-6), sizes)
     assert together.tolist() == pytest.approx(alone.tolist(), rel=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("model", "setting", "value", "said"),
+    [
+        ("alpha-beta", "beta", 0, "beta: found 0, expected seconds per byte of more than 0"),
+        ("loggp", "G", 0, "G: found 0, expected seconds per byte of more than 0"),
+        ("loggp", "G", "0", "G: found '0', expected seconds per byte of more than 0"),
+        ("nccl", "per_node", 3, "ranks per node: found 3, expected a divisor of the 8 ranks"),
+        ("calibrated", "per_node", 5, "ranks per node: found 5, expected a divisor of the 8 ranks"),
+        ("calibrated", "per_node", "x", "ranks per node: found x, switch has 8 endpoints"),
+    ],
+)
+def test_settings_that_mean_nothing_are_refused(model, setting, value, said):
+    fabric = single_switch(8, bandwidth=1e9, latency=1e-6)
+    with pytest.raises((UsageError, CollectiveError), match=re.escape(said)):
+        COST_MODELS[model].times(RING, replace(fabric, name="switch"), [1e6], **{setting: value})
