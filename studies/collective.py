@@ -6,7 +6,7 @@ from typing import Any
 
 from topo_sim.base import CollectiveError, UsageError
 from topo_sim.collectives import CollectiveCost, LowerBound, Router, Schedule, cost_profile, lower_bound
-from topo_sim.studies.best import Progress, check_sizes, schedules_for
+from topo_sim.studies.best import Progress, check_sizes, cost_row, schedules_for
 from topo_sim.studies.compare import check_names
 from topo_sim.studies.models import AskedModel, model_costs, read_models
 from topo_sim.topo import Fabric
@@ -45,7 +45,7 @@ class CollectiveTable:
         """
         rows = []
         for label, result in zip(self.labels, self.costs, strict=True):
-            row = result.to_dict() | {"algorithm": label}
+            row = cost_row(result) | {"algorithm": label}
             busiest = row.pop("bottleneck")
             rows.append(row | {"busiest_link": busiest[0]["name"] if busiest else None})
         return rows
@@ -57,7 +57,7 @@ class CollectiveTable:
         -------
         dict
         """
-        results = [c.to_dict() | {"algorithm": a} for a, c in zip(self.labels, self.costs, strict=True)]
+        results = [cost_row(c) | {"algorithm": a} for a, c in zip(self.labels, self.costs, strict=True)]
         return {"fabric": self.fabric, "collective": self.collective, "results": results}
 
 
