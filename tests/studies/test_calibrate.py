@@ -14,7 +14,7 @@ from topo_sim.collectives.measured import SYSTEMS
 from topo_sim.collectives.measured.fitting import Series, fit_constants
 from topo_sim.collectives.models.constants import prior_constants, shipped_constants
 from topo_sim.collectives.models.layout import layout_of
-from topo_sim.report import plot_calibration
+from topo_sim.report import calibration_tables, plot_calibration, to_text
 from topo_sim.studies import calibrate
 from topo_sim.studies.calibrate import fitted_values, summary
 from topo_sim.topo.files import load_fabric
@@ -286,3 +286,8 @@ def test_a_log_of_another_fabric_is_named(tmp_path):
     assert found.exit_code == 0
     assert found.stderr.count("topo-sim: note: ") == 2
     assert calibrate(load_fabric("dgx-h100"), test=[str(log)]).notes == ()
+
+
+def test_one_outlier_is_one():
+    text = to_text(calibration_tables(calibrate(load_fabric("p5"), ["p5"])), width=200)
+    assert "1 known outlier is left out." in text

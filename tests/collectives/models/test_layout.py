@@ -93,5 +93,5 @@ def test_latencies_are_those_of_the_quickest_links():
     ],
 )
 def test_groups_that_do_not_exist_are_refused(settings):
-    with pytest.raises(CollectiveError, match="expected 1 to that|expected a divisor of the"):
+    with pytest.raises(CollectiveError, match=r"expected 1 to that|expected a divisor of the"):
         layout_of(load_fabric("dgx-h100"), **settings)
