@@ -16,7 +16,6 @@ KINDS = {
     "c": "complex",
     "m": "durations",
     "M": "dates",
-    "O": "objects",
     "S": "bytes",
     "T": "text",
     "U": "text",
@@ -27,10 +26,16 @@ def _array(values: Any, name: str, error: type[TopoSimError]) -> NDArray[Any]:
     """Make an array of whatever type; ragged and masked input is refused."""
     if isinstance(values, np.ma.MaskedArray):
         raise error(f"{name}: found a masked array, expected plain numbers; fill or leave out what is masked")
+    if isinstance(values, (list, tuple)) and bool in set(map(type, values)):
+        values = np.array(values, dtype=object)  # else numpy would count true as 1 beside numbers
     try:
         return np.asarray(values)
     except (TypeError, ValueError, OverflowError):
         raise error(f"{name}: found rows of different lengths, expected one number per entry") from None
+
+
+def _is_real(value: Any) -> bool:
+    return isinstance(value, Real) and not isinstance(value, bool)
 
 
 def as_numbers(values: Any, name: str, error: type[TopoSimError] = FlowError) -> NDArray[np.float64]:
@@ -68,13 +73,15 @@ def as_numbers(values: Any, name: str, error: type[TopoSimError] = FlowError) ->
     topo_sim.base.errors.FlowError: size: found values that are no numbers (text), expected real numbers
     """
     array = _array(values, name, error)
-    if array.dtype.kind == "O" and all(isinstance(x, Real) and not isinstance(x, bool) for x in array.flat):
+    kind = KINDS.get(array.dtype.kind, str(array.dtype))
+    if array.dtype.kind == "O":  # integers of more than 64 bits are numbers, and so are fractions
+        other = [type(x).__name__ for x in array.flat if not _is_real(x)]
+        kind = other[0] if other else kind
         try:
-            array = array.astype(np.float64)
-        except (OverflowError, TypeError, ValueError):
+            array = array if other else array.astype(np.float64)
+        except OverflowError:
             raise error(f"{name}: found a number beyond 1.8e308, expected less") from None
     if array.size and array.dtype.kind not in "iuf":
-        kind = KINDS.get(array.dtype.kind, str(array.dtype))
         raise error(f"{name}: found values that are no numbers ({kind}), expected real numbers")
     with np.errstate(over="ignore"):  # numbers wider than 64 bits
         return np.require(array, np.float64, ["C", "A", "W"])
@@ -128,11 +135,12 @@ def as_integers(
     array = _array(values, name, error)
     if array.ndim != 1:
         raise error(f"{name}: found shape {array.shape}, expected one dimension")
-    whole = array.dtype.kind in "iu" or (
-        array.dtype.kind == "O" and all(isinstance(x, int) and not isinstance(x, bool) for x in array)
-    )
-    if array.size and not whole:
-        raise error(f"{name}: found {array.dtype} values, expected integers")
+    found = str(array.dtype)
+    if array.dtype.kind == "O":
+        other = [type(x).__name__ for x in array if not isinstance(x, int) or isinstance(x, bool)]
+        found = other[0] if other else "int"
+    if array.size and array.dtype.kind not in "iu" and found != "int":
+        raise error(f"{name}: found {found} values, expected integers")
     if array.size and (int(array.min()) < 0 or int(array.max()) >= below):
         wrong = np.asarray([int(x) < 0 or int(x) >= below for x in array])
         refuse_where(wrong, array, name, f"0 to {below - 1}", error, what=what)

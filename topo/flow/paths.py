@@ -110,8 +110,8 @@ class Paths:
         >>> Paths.from_lists([[0, 1], [], [1]]).indptr.tolist()
         [0, 2, 2, 3]
         """
-        rows = _rows(links)
-        return cls(np.cumsum([0, *(len(row) for row in rows)]), _flat(rows))
+        indptr, entries = _flat(links)
+        return cls(np.array(indptr), np.array(entries, dtype=np.int32))
 
     def __len__(self) -> int:
         return len(self.indptr) - 1
@@ -242,36 +242,31 @@ class Paths:
         return total
 
 
-def _rows(links: Any) -> list[list[Any]]:
-    """Make a list of lists, or say which row is none."""
-    rows: list[list[Any]] = []
+def _flat(links: Any) -> tuple[list[int], list[int]]:
+    """Where each row of links begins and ends, and all entries, or say which row or entry is none."""
+    entries: list[Any] = []
+    indptr = [0]
     try:
         every = iter(links)
     except TypeError:
         raise FlowError(f"links: found {links!r}, expected one list of links per flow") from None
     for row in every:
         try:
-            rows.append(list(row))
+            entries.extend(row)
         except TypeError:
-            raise FlowError(f"links[{len(rows)}]: found {row!r}, expected a list of links") from None
-    return rows
-
-
-def _flat(rows: list[list[Any]]) -> NDArray[Any]:
-    """Lay rows end to end, or say which entry of which row is no link."""
-    entries = [link for row in rows for link in row]
-    try:
-        array = np.array(entries)
-        good = array.ndim == 1 and array.dtype.kind in "iu" and array.min() >= 0 and array.max() <= MOST
-    except (TypeError, ValueError, OverflowError):
-        good = False
-    if entries and not good:
-        for f, row in enumerate(rows):
-            for i, link in enumerate(row):
-                whole = isinstance(link, (int, np.integer)) and not isinstance(link, bool)
-                if not whole or not 0 <= link <= MOST:
-                    _fail(f"links[{f}][{i}]: found {link!r}, expected an integer from 0 to {MOST}")
-    return array if entries else np.zeros(0, dtype=np.int32)
+            raise FlowError(f"links[{len(indptr) - 1}]: found {row!r}, expected a list of links") from None
+        indptr.append(len(entries))
+    kinds = set(map(type, entries))
+    whole = all(issubclass(kind, (int, np.integer)) and kind is not bool for kind in kinds)
+    if entries and not (whole and min(entries) >= 0 and max(entries) <= MOST):
+        for at, link in enumerate(entries):
+            number = isinstance(link, (int, np.integer)) and not isinstance(link, bool)
+            if not number or not 0 <= link <= MOST:
+                row = int(np.searchsorted(indptr, at, side="right")) - 1
+                _fail(
+                    f"links[{row}][{at - indptr[row]}]: found {link!r}, expected an integer from 0 to {MOST}"
+                )
+    return indptr, entries
 
 
 def _check_width(links: NDArray[np.int32], width: int, what: str) -> None:
@@ -335,8 +330,9 @@ def check_capacity(paths: Paths, capacity: Any) -> NDArray[np.float64]:
     ------
     FlowError
     """
-    if not isinstance(paths, Paths):
-        _fail(f"paths: found {type(paths).__name__}, expected Paths; Paths.from_lists makes them of lists")
+    given: Any = paths
+    if not isinstance(given, Paths):
+        _fail(f"paths: found {type(given).__name__}, expected Paths; Paths.from_lists makes them of lists")
     array = as_numbers(capacity, "capacity").copy()
     if array.ndim != 1:
         _fail(f"capacity: found shape {array.shape}, expected one dimension")

@@ -208,8 +208,8 @@ def max_concurrent_flow(
     >>> round(max_concurrent_flow(twisted_torus((4, 4, 8), bandwidth=1.0)).theta, 4)
     1.7318
     """
-    real = isinstance(gap, Real) and not isinstance(gap, bool)
-    if not real or not 0 < gap <= 1:
+    given: Any = gap
+    if isinstance(given, bool) or not isinstance(given, Real) or not 0 < float(given) <= 1:
         raise UsageError(f"gap: found {gap!r}, expected a number above 0 and up to 1")
     made = make_demand(fabric, demand, seed=seed)
     if made.total == 0:
