@@ -17,6 +17,7 @@ from topo_sim.commands.info import info
 from topo_sim.commands.list_names import list_names
 from topo_sim.commands.synthesize import synthesize
 from topo_sim.commands.throughput import throughput
+from topo_sim.commands.tune import tune
 from topo_sim.commands.validate import validate
 
 __all__ = ["main"]
@@ -41,8 +42,8 @@ def main(debug: bool) -> None:
 
 
 commands = (
-    *(compare, info, validate, collective, explain, synthesize, flow, throughput, calibrate),
-    *(export, convert, list_names),
+    *(compare, info, validate, collective, explain, synthesize, tune, flow, throughput),
+    *(calibrate, export, convert, list_names),
 )
 for command in commands:
     main.add_command(command)

@@ -10,6 +10,9 @@ from numba.np.arrayobj import make_array
 
 __all__ = ["borrowed", "kernel"]
 
+# Division by zero gives infinity or NaN, as in NumPy: callers look at what comes out.
+OPTIONS: dict[str, Any] = {"nogil": True, "error_model": "numpy"}
+
 
 def kernel(function: Callable[..., Any]) -> Callable[..., Any]:
     """Compile a function to machine code that releases the interpreter lock, cached on disk if possible.
@@ -37,9 +40,9 @@ def kernel(function: Callable[..., Any]) -> Callable[..., Any]:
     42
     """
     try:
-        compiled: Callable[..., Any] = njit(cache=True, nogil=True)(function)
+        compiled: Callable[..., Any] = njit(**OPTIONS, cache=True)(function)
     except RuntimeError:  # no place for the cache
-        compiled = njit(nogil=True)(function)
+        compiled = njit(**OPTIONS)(function)
     return compiled
 
 

@@ -14,6 +14,7 @@ from topo_sim.report.tables import (
     throughput_table,
     to_text,
 )
+from topo_sim.report.tuning import plot_tuning, tuning_tables
 
 __all__ = [
     "calibration_tables",
@@ -24,6 +25,7 @@ __all__ = [
     "list_table",
     "plot_calibration",
     "plot_comparison",
+    "plot_tuning",
     "save_figure",
     "schedule_document",
     "sharing_table",
@@ -32,5 +34,6 @@ __all__ = [
     "to_csv",
     "to_json",
     "to_text",
+    "tuning_tables",
     "write_text",
 ]

@@ -7,6 +7,9 @@ from topo_sim.studies.explain import Explanation, explain
 from topo_sim.studies.sharing import PATTERNS, Sharing, share_bandwidth
 from topo_sim.studies.synthesis import Synthesis, synthesize_schedule
 from topo_sim.studies.throughput import Throughput, measure_throughput
+from topo_sim.studies.tune import best, tune
+from topo_sim.studies.tuner_file import nccl_choices
+from topo_sim.studies.tuning import TunedRange, Tuning
 
 __all__ = [
     "DEFAULT_FABRICS",
@@ -18,11 +21,16 @@ __all__ = [
     "Sharing",
     "Synthesis",
     "Throughput",
+    "TunedRange",
+    "Tuning",
+    "best",
     "calibrate",
     "compare",
     "cost_table",
     "explain",
     "measure_throughput",
+    "nccl_choices",
     "share_bandwidth",
     "synthesize_schedule",
+    "tune",
 ]

@@ -189,7 +189,8 @@ def profiles(
             progress(done, len(schedules), f"{collective}: {schedule.algorithm}")
         if sizes is not None and found:
             bound = bounds[schedule.in_network]
-            floor = schedule.step_count * bound.first + bound.pace * sizes
+            each = bound.first - (overhead if schedule.in_network else 0.0)  # switches add no overhead
+            floor = schedule.step_count * each + bound.pace * sizes
             if np.all(floor >= [min(profile.time(size) for profile in found) for size in sizes]):
                 continue
         bound = bounds[schedule.in_network]

@@ -19,8 +19,8 @@ from topo_sim.cli import main
 
 ROOT = Path(__file__).resolve().parent.parent
 COMMANDS = [
-    *("compare", "info", "validate", "collective", "explain", "synthesize", "flow", "throughput"),
-    *("calibrate", "export", "convert", "list"),
+    *("compare", "info", "validate", "collective", "explain", "synthesize", "tune"),
+    *("flow", "throughput", "calibrate", "export", "convert", "list"),
 ]
 
 

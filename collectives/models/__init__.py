@@ -4,6 +4,7 @@ from topo_sim.collectives.models import (  # noqa: F401  (register themselves)
     alpha_beta,
     astra,
     calibrated,
+    fluid,
     loggp,
     nccl,
     step,

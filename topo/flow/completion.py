@@ -73,10 +73,10 @@ def completion_times(
     delays = check_values(latency, "latency", flows)
     check_tolerance(tolerance)
     with np.errstate(over="ignore"):
-        finish = sending_ends(paths, limits, sizes, starts, tolerance)
+        finish = sending_ends(paths, limits, sizes, starts, tolerance) + delays
     if not np.isfinite(finish).all():
         raise FlowError("size: found flows that take longer than any number of seconds, expected less")
-    return finish + delays
+    return finish
 
 
 def sending_ends(

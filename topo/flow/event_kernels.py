@@ -17,6 +17,8 @@ __all__ = ["run_flows"]
 
 # The sums that links keep are made afresh after so many events, against the drift of rounding.
 RESUM = 256
+# No bin of time is narrower, s.
+TINY = 1e-300
 
 # What a run is given: per flow bytes, start, latency after the last byte, what must pass between its last
 # parent and its start, and its children (`child` from `by_parent` on; `heard`: 1 if a child waits for the
@@ -54,8 +56,10 @@ def _look_ahead(now, s, due, trace):
 @kernel
 def _book(link, now, trace):
     """Put what a link has carried since it was last looked at into the bins of time."""
+    if now == 0.0:
+        return
     if trace.width[0] == 0.0:
-        trace.width[0] = now / trace.carried.shape[0]
+        trace.width[0] = max(now / trace.carried.shape[0], TINY)
     while trace.width[0] * trace.carried.shape[0] < now:  # bins grow twice as wide: join neighbours
         for b in range(trace.carried.shape[0]):
             for other in range(trace.rate.size):
@@ -105,13 +109,14 @@ def _free_children(f, work, waiting, begin, finish, coming):
 
 
 @kernel
-def _start_flows(until, s, work, waiting, begin, finish, coming):
+def _start_flows(now, until, s, work, waiting, begin, finish, coming):
     """Start the flows that are due; returns how many now run. Those without bytes or links end at once."""
     running, node, items, count = 0, coming.node, coming.items, coming.count
     while count[0] > 0 and node[items[0]].key <= until:
         f = items[0]
         heap_drop(f, node, items, count)
         if work.size[f] > 0.0 and s.indptr[f + 1] > s.indptr[f]:
+            begin[f] = now
             arrive(f, s)
             running += 1
         else:
@@ -122,17 +127,19 @@ def _start_flows(until, s, work, waiting, begin, finish, coming):
 
 @kernel
 def _run(s, due, coming, waiting, ended, work, trace, begin, finish):
-    """Go from event to event; returns how many there were and how many links they visited."""
+    """Go from event to event; returns how many there were (-1: time overflowed) and the links visited."""
     epoch, settled = 0, 0
     while due.count[0] > 0 or coming.count[0] > 0:
         now = due.node[due.items[0]].key if due.count[0] > 0 else np.inf
         if coming.count[0] > 0:
             now = min(now, coming.node[coming.items[0]].key)
+        if not now < np.inf:
+            return -1, settled
         until = now * (1.0 + work.tolerance)
         gone = _end_flows(until, now, s, due, finish, ended)
         for i in range(gone):
             _free_children(ended[i], work, waiting, begin, finish, coming)
-        came = _start_flows(until, s, work, waiting, begin, finish, coming)
+        came = _start_flows(now, until, s, work, waiting, begin, finish, coming)
         if gone + came > 0:
             epoch += 1
             settled += reshare(now, s)
@@ -148,7 +155,7 @@ def run_flows(indptr, links, share, capacity, work, trace, begin, finish):
 
     All capacities must be finite. Events within the tolerance (relative to the time) of the next one count
     as simultaneous. Flows that wait for each other in a circle never start: their `finish` stays NaN.
-    Returns how often bandwidth was shared anew and how many links were settled in all.
+    Returns how often bandwidth was shared anew (-1: a time overflowed) and how many links were visited.
     """
     state = new_state(indptr, links, share, capacity, work.size, int(trace.width.size > 0))
     due, coming = heap_new(capacity.size), heap_new(work.size.size)

@@ -7,11 +7,12 @@ from numpy.typing import ArrayLike, NDArray
 
 from topo_sim.base import FlowError
 from topo_sim.topo.flow.event_kernels import Trace, Work, run_flows
-from topo_sim.topo.flow.paths import Paths, check_capacity, check_values
+from topo_sim.topo.flow.paths import Paths, as_numbers, check_capacity, check_values
 
 __all__ = ["FlowRun", "check_tolerance", "limited_part", "run_events", "simulate"]
 
 _NONE = np.zeros(0)
+MOST_BINS = 1_000_000
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -21,7 +22,7 @@ class FlowRun:
     Parameters
     ----------
     start : ndarray of float64, shape (flows,), s
-        When each flow began to send.
+        When each flow began to send; earlier than asked for by the tolerance at most.
     finish : ndarray of float64, shape (flows,), s
         When its last byte arrived.
     reshares : int
@@ -65,8 +66,19 @@ class FlowRun:
         -------
         ndarray of float64, shape (bins, links)
             Between 0 and 1.
+
+        Raises
+        ------
+        FlowError
+            If the run counted nothing, or `capacity` does not fit.
         """
-        return self.carried / (np.diff(self.edges)[:, None] * np.asarray(capacity, dtype=np.float64))
+        if not self.edges.size:
+            raise FlowError("utilisation: found a run without bins, expected one that was given bins=")
+        limits, room = as_numbers(capacity, "capacity"), self.carried.shape[1]
+        if limits.shape not in ((), self.carried.shape[1:]) or not np.all(limits > 0):
+            raise FlowError(f"capacity: found shape {limits.shape}, expected {room} numbers of more than 0")
+        most = np.diff(self.edges)[:, None] * np.broadcast_to(limits, room)
+        return np.divide(self.carried, most, out=np.zeros_like(most), where=most > 0)
 
     def __repr__(self) -> str:
         return f"<FlowRun: {len(self.finish)} flows, {self.reshares} re-shares, {self.makespan:.6g} s>"
@@ -108,7 +120,7 @@ def simulate(
         In how many bins of time, at most, to count what the links carry; 0: not at all. Memory is
         ``bins * links * 8`` bytes.
     tolerance : float
-        Starts and ends closer than this, relative to the time, count as one event.
+        Starts and ends closer than this, relative to the time, count as one event: the first of them.
 
     Returns
     -------
@@ -127,7 +139,9 @@ def simulate(
     Notes
     -----
     Between events all rates are max-min fair. What links of infinite capacity carry is not counted.
-    An event costs about as much as the rates that it changes.
+    An event costs about as much as the rates that it changes. Times are 64-bit numbers of seconds since 0:
+    durations, and what bins count, are right to about ``2e-16 * time``. Where flows start others, a
+    difference of one rounding can grow to another order of events, as in the world.
 
     Examples
     --------
@@ -145,15 +159,16 @@ def simulate(
     arrays = {"size": size, "start": start, "latency": latency, "delay": delay}
     sizes, starts, delays, waits = (check_values(value, name, flows) for name, value in arrays.items())
     check_tolerance(tolerance)
-    if isinstance(bins, bool) or not 0 <= int(bins) == bins <= 1_000_000:
-        raise FlowError(f"bins: found {bins!r}, expected a whole number from 0 to 1,000,000")
+    _check_bins(bins)
     dependants = _children(_pairs(after, "after", flows), _pairs(behind, "behind", flows), flows)
     work = Work(sizes, starts, delays, waits, *dependants, float(tolerance))
     width = limits.size if bins else 0
     trace = Trace(np.zeros((bins, width)), np.zeros(min(bins, 1)), np.zeros(width), np.zeros(width))
     begin, finish, reshares = _run(paths, limits, work, trace)
+    with np.errstate(over="ignore"):
+        finish += delays
     stuck = np.flatnonzero(np.isnan(finish))
-    if stuck.size:
+    if stuck.size and reshares >= 0:
         raise FlowError(
             f"after, behind: found {stuck.size} flows that wait for each other in a circle or for such flows "
             f"(flow {stuck[0]} for one), expected none"
@@ -161,27 +176,40 @@ def simulate(
     if not np.isfinite(finish).all():
         raise FlowError("size: found flows that take longer than any number of seconds, expected less")
     edges = np.arange(bins + 1) * trace.width[0] if bins else _NONE
-    return FlowRun(begin, finish + delays, reshares, float(tolerance), edges, trace.carried)
+    return FlowRun(begin, finish, reshares, float(tolerance), edges, trace.carried)
 
 
-def check_tolerance(tolerance: float) -> None:
+def check_tolerance(tolerance: object) -> None:
     """Raise `FlowError` unless a tolerance can be used."""
+    if isinstance(tolerance, bool) or not isinstance(tolerance, float | int | np.floating):
+        raise FlowError(f"tolerance: found {tolerance!r}, expected a number from 0 to 0.001")
     if not 0 <= tolerance <= 1e-3:
         raise FlowError(f"tolerance: found {tolerance!r}, expected a number from 0 to 0.001")
 
 
+def _check_bins(bins: object) -> None:
+    if isinstance(bins, bool) or not isinstance(bins, int | np.integer) or not 0 <= bins <= MOST_BINS:
+        raise FlowError(f"bins: found {bins!r}, expected a whole number from 0 to {MOST_BINS:,}")
+
+
 def _pairs(given: ArrayLike | None, name: str, flows: int) -> NDArray[np.int64]:
     """Check rows of (flow, parent)."""
-    pairs = np.zeros((0, 2), dtype=np.int64) if given is None else np.asarray(given)
+    try:
+        pairs = np.zeros((0, 2), dtype=np.int64) if given is None else np.asarray(given)
+    except ValueError:
+        text = f"{name}: found rows of different length, expected rows of two flow numbers"
+        raise FlowError(text) from None
     if pairs.size == 0:
         pairs = np.zeros((0, 2), dtype=np.int64)
     if pairs.ndim != 2 or pairs.shape[1] != 2 or pairs.dtype.kind not in "iu":
         raise FlowError(
             f"{name}: found shape {pairs.shape} of {pairs.dtype}, expected rows of two flow numbers"
         )
-    if pairs.size and (pairs.min() < 0 or pairs.max() >= flows):
-        raise FlowError(f"{name}: found flow {pairs.max()} or below 0, expected 0 to {flows - 1}")
-    return pairs
+    outside = np.flatnonzero(((pairs < 0) | (pairs >= flows)).any(axis=1))
+    if outside.size:
+        row = pairs[outside[0]].tolist()
+        raise FlowError(f"{name}[{outside[0]}]: found flows {row}, expected numbers from 0 to {flows - 1}")
+    return pairs.astype(np.int64)
 
 
 def _children(

@@ -206,8 +206,9 @@ def test_nothing_to_run():
     [
         ([(0, 1), (1, 0)], "3 flows that wait for each other"),
         ([(0, 0)], "circle"),
-        ([(0, 3)], "found flow 3"),
-        ([(-1, 0)], "below 0"),
+        ([(0, 3)], r"after\[0\]: found flows \[0, 3\]"),
+        ([(0, 1), (-1, 0)], r"after\[1\]: found flows \[-1, 0\]"),
+        ([(0,), (1, 2)], "different length"),
         ([0, 1], "rows of two"),
         ([(0.0, 1.0)], "rows of two"),
     ],
@@ -230,9 +231,19 @@ def test_refuses_dependencies(after, match):
         ({"bins": -1}, "bins"),
         ({"bins": 1.5}, "bins"),
         ({"bins": True}, "bins"),
+        ({"bins": None}, "bins"),
+        ({"bins": "a"}, "bins"),
+        ({"bins": np.inf}, "bins"),
+        ({"bins": [3]}, "bins"),
         ({"tolerance": 0.1}, "tolerance"),
         ({"tolerance": np.nan}, "tolerance"),
+        ({"tolerance": "a"}, "tolerance"),
+        ({"tolerance": [1e-12]}, "tolerance"),
+        ({"tolerance": True}, "tolerance"),
         ({"size": 1e308, "capacity": [1e-10]}, "longer than any"),
+        ({"capacity": [5e-324]}, "longer than any"),
+        ({"latency": 1e308, "start": 1e308}, "longer than any"),
+        ({"latency": 1e308, "start": 1e308, "after": [(1, 0)]}, "longer than any"),
     ],
 )
 def test_refuses(given, match):
@@ -245,3 +256,39 @@ def test_ends_within_the_tolerance_are_one_event():
     paths, size = Paths.from_lists([[0], [1]]), [1.0, 1.0 + 1e-9]
     assert simulate(paths, [1.0, 1.0], size).reshares == 3
     assert simulate(paths, [1.0, 1.0], size, tolerance=1e-8).reshares == 2
+
+
+def test_numbers_of_flows_of_any_whole_type():
+    paths = Paths.from_lists([[0], [0]])
+    for kind in (np.uint64, np.int8, np.int32):
+        assert simulate(paths, [1.0], 1.0, after=np.array([[0, 1]], kind)).finish.tolist() == [2.0, 1.0]
+
+
+def test_bins_of_the_shortest_times():
+    run = simulate(Paths.from_lists([[0]]), [1.0], [5e-324], bins=4)
+    assert run.finish.tolist() == [5e-324]
+
+
+def test_flows_begin_with_the_event_that_they_are_counted_to():
+    paths = Paths.from_lists([[0], [0]])
+    run = simulate(paths, [1.0], [1e-6, 1e-6], [1.0, 1.0005], tolerance=1e-3)
+    assert run.start.tolist() == [1.0, 1.0]
+    np.testing.assert_allclose(run.finish, 1.000002, rtol=1e-12)
+    run = simulate(paths, [1.0], [1e-6, 1e-6], [1.0, 1.0005])
+    np.testing.assert_allclose(run.finish, [1.000001, 1.000501], rtol=1e-12)
+
+
+class TestUtilisation:
+    def test_needs_bins(self):
+        with pytest.raises(FlowError, match="without bins"):
+            simulate(Paths.from_lists([[0]]), [1.0], 1.0).utilisation([1.0])
+
+    @pytest.mark.parametrize("capacity", [[1.0, 2.0], [0.0], [np.nan], "x"])
+    def test_refuses(self, capacity):
+        run = simulate(Paths.from_lists([[0]]), [1.0], 1.0, bins=2)
+        with pytest.raises(FlowError, match="capacity"):
+            run.utilisation(capacity)
+
+    def test_of_nothing(self):
+        run = simulate(Paths.from_lists([[0]]), [1.0], 0.0, bins=2)
+        assert run.utilisation(1.0).tolist() == [[0.0], [0.0]]
