@@ -158,6 +158,8 @@ def _check_parts(paths: Paths, weight: NDArray[np.float64]) -> None:
 
 def _in_range(rate: NDArray[np.float64], paths: Paths, capacity: NDArray[np.float64]) -> NDArray[np.float64]:
     """Refuse rates that fell to 0, or became infinite or NaN where they are limited."""
+    if rate.min(initial=1.0) > 0 and rate.max(initial=1.0) < np.inf:
+        return rate
     wrong = ~(rate > 0)
     endless = ~np.isfinite(rate)
     if endless.any():

@@ -11,7 +11,7 @@ from topo_sim.base import FlowError
 from topo_sim.topo.flow.arrays import as_integers, as_numbers, refuse_where
 from topo_sim.topo.flow.kernels import add_rows, sum_rows, take_rows
 
-__all__ = ["Paths", "check_capacity", "check_values", "transpose"]
+__all__ = ["Paths", "as_numbers", "check_capacity", "check_values", "transpose"]
 
 MOST = 2**31 - 1  # links have 32 bits
 _NONE: NDArray[np.float64] = np.zeros(0)
