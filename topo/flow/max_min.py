@@ -93,7 +93,8 @@ def max_min_rates(
     if weights is None and paths.share is None:
         kind = np.empty(1, np.uint16 if width < NARROW else np.uint32)
         plain_rates(kind, paths.indptr, paths.links, limits, rate, np.empty(flows, np.int32))
-        return _in_range(rate, paths, limits)
+        # A capacity over a number of flows is never infinite.
+        return rate if rate.min(initial=1.0) > 0 else _in_range(rate, paths, limits)
     rate.fill(-1.0)
     weight = scaled_weights(weights, flows)
     _check_parts(paths, weight)
