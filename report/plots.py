@@ -71,7 +71,7 @@ def _value_axis(axes: Axes) -> None:
         around = 10.0 ** np.arange(np.floor(np.log10(low)), np.log10(high) + 1)
         round_ones = np.multiply.outer(around, (1, 2, 5)).ravel()
         ticks = round_ones[(round_ones >= low) & (round_ones <= high)]
-        ticks = ticks if ticks.size > _MOST_TICKS // 2 else MaxNLocator(5).tick_values(low, high)
+        ticks = ticks if ticks.size > _MOST_TICKS // 2 else np.asarray(MaxNLocator(5).tick_values(low, high))
     axes.set_yticks([tick for tick in ticks.tolist() if low <= tick <= high])
     axes.set_ylim(low, high)
 

@@ -126,6 +126,8 @@ def _notes(comparison: Comparison) -> list[Text]:
     notes = ["hops: links crossed between two endpoints; injection: capacity that leaves an endpoint"]
     if any(not fabric.metrics.bisection.exact for fabric in comparison.fabrics):
         notes.append("bisection a .. b: no closed form; proven lower bound .. best cut found")
+    if "all_to_all_v" in comparison.collectives:
+        notes.append("all-to-all-v: uniform, every endpoint sends as much to each")
     if len(ranks) > 1 and "all_to_all" in comparison.collectives:
         notes.append(
             f"all-to-all: the size is what one endpoint sends, so {ranks[-1]} endpoints move "

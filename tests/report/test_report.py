@@ -144,3 +144,8 @@ def test_every_axis_of_a_picture_has_labels(collective, sizes):
             assert len(shown) >= 2
             assert len(set(texts)) >= 2
         assert ("0 B has no place" in axes.get_xlabel()) == (0.0 in sizes)
+
+
+def test_a_comparison_says_that_all_to_all_v_is_uniform():
+    text = to_text(comparison_tables(compare(["dgx-h100"], collectives=["all_to_all_v"], sizes=[1e6])), 200)
+    assert "all-to-all-v: uniform" in text
