@@ -25,7 +25,6 @@ __all__ = ["collective"]
         "topo-sim collective dgx-h100",
         "topo-sim collective lite-torus -c all_to_all --size 1MiB --size 64MiB",
         "topo-sim collective tpu-v4-4x4x4 -c all_to_all --model step --model astra-unaware",
-        "topo-sim collective dgx-h100 -c all_to_all_v --matrix experts.csv",
         "topo-sim collective dgx-h100 -a ring --model step --model 'loggp@o=1 us'",
         "topo-sim collective tpu-v4-4x4x4 -a ring -a bidirectional_ring --overhead '1 us' --format csv",
     )
