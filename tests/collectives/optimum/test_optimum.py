@@ -290,9 +290,9 @@ class TestAllToAll:
         assert float(found.algbw) == pytest.approx(flow.theta * p / (p - 1), rel=1e-7)
 
     def test_an_interval_elsewhere(self):
-        found = find_optimum("all_to_all", load_fabric("polaris-8"))
+        found = find_optimum("all_to_all", Fabric.from_graph(nx.house_graph(), bandwidth=15.0))
         assert not found.exact
-        assert found.lower < 25 * GB < found.upper
+        assert found.lower < 25 < found.upper  # no cut says so
         assert float(found.upper / found.lower) == pytest.approx(1, rel=1e-6)
         assert "linear program" in found.method
         assert found.to_dict()["algbw_fraction_B_per_s"] is None
