@@ -87,10 +87,11 @@ def _exact_bound(fabric: Fabric, ranks: int, loose: NDArray[np.bool_]) -> tuple[
     port = min(int(min(out[:ranks])), int(min(into[:ranks])))
     bounds = [(Fraction(ranks * port, ranks - 1), "ports of one rank")]
     if ranks * (len(network.source) + ranks) <= CUTS_UP_TO:
-        for way in (network, network.reversed):
-            bounds.append((_across(network, gather_rate(way).inside), "least cut of an all-gather"))
-        for inside in _behind_full_links(fabric, network, loose):
-            bounds.append((_across(network, inside), "a cut of full links"))
+        cuts = [
+            ("least cut of an all-gather", gather_rate(way).inside) for way in (network, network.reversed)
+        ]
+        cuts += [("a cut of full links", inside) for inside in _behind_full_links(fabric, network, loose)]
+        bounds += [(_across(network, inside), name) for name, inside in cuts]
     if ranks <= DISTANCE_UP_TO:
         hops = round(hop_sum(fabric, ranks))
         bounds.append((Fraction(ranks * int(sum(network.amount.tolist())), hops), "all links at once"))
@@ -101,7 +102,7 @@ def _exact_bound(fabric: Fabric, ranks: int, loose: NDArray[np.bool_]) -> tuple[
 def _behind_full_links(
     fabric: Fabric, network: Network, loose: NDArray[np.bool_]
 ) -> Iterator[NDArray[np.bool_]]:
-    """What each rank reaches over links that a flow leaves room on, unless that is all ranks."""
+    """Find what each rank reaches over links that a flow leaves room on, unless that is all ranks."""
     from scipy.sparse import csr_array
     from scipy.sparse.csgraph import breadth_first_order
 
@@ -116,7 +117,7 @@ def _behind_full_links(
 
 
 def _across(network: Network, inside: NDArray[np.bool_]) -> Fraction:
-    """What the links between a set and the rest allow, units/s."""
+    """Bound the rate by the links between a set and the rest, units/s."""
     within = int(inside[: network.ranks].sum())
     room = min(network.leaving(inside), network.leaving(~inside))
     return Fraction(room * network.ranks, within * (network.ranks - within))
