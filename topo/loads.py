@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from topo_sim.base import RoutingError
 from topo_sim.topo.demands import Demand, make_demand
@@ -38,7 +38,7 @@ class _Rows:
 
 def link_loads(
     fabric: Fabric,
-    demand: Demand | str | Path,
+    demand: Demand | Path | ArrayLike,
     routing: str = "ecmp_split",
     *,
     seed: int = 0,
@@ -49,12 +49,12 @@ def link_loads(
     Parameters
     ----------
     fabric : Fabric
-    demand : Demand, str or Path
+    demand : Demand, str, Path or array_like of shape (ranks, ranks)
         As `make_demand` takes it.
     routing : str
         "ecmp_split" (or "spray", the same), "valiant", or any routing of one path per flow.
     seed : int
-        Of demands that draw and of hashed routings.
+        Of demands that draw and of hashed routings, 0 or more.
     progress : callable, optional
         Called as ``progress(done, total, what)``.
 
@@ -67,6 +67,8 @@ def link_loads(
     ------
     RoutingError
         If a pair is not connected, or the routing does not fit the fabric.
+    DemandError, UnknownNameError, UsageError
+        As from `make_demand`.
 
     Notes
     -----

@@ -11,6 +11,8 @@ from topo_sim.base import DemandError, UnknownNameError, UsageError
 from topo_sim.topo import Fabric, fat_tree, leaf_spine, mesh, single_switch, torus
 from topo_sim.topo.demands import DEMANDS, Demand, make_demand, read_demand
 from topo_sim.topo.distances import hop_matrix
+from topo_sim.topo.loads import link_loads
+from topo_sim.topo.throughput import max_concurrent_flow
 
 FABRICS = [torus((3, 4)), fat_tree(4), leaf_spine(3, 4, 2), single_switch(7), mesh(6)]
 
@@ -81,17 +83,26 @@ def test_sums_are_those_of_the_matrix(case):
         ((0, [], [], []), "ranks: found 0, expected an integer of at least 1"),
         ((3, [0, 3], [1, 1], 1.0), "source[1]: found rank 3, expected 0 to 2"),
         ((3, [0], [-1], 1.0), "target[0]: found rank -1, expected 0 to 2"),
-        ((3, [0.5], [1], 1.0), "source: found float64 of shape (1,), expected one dimension"),
+        ((3, [0.5], [1], 1.0), "source: found float64 values, expected integers"),
+        ((3, [[0], [1, 2]], [1], 1.0), "source: found rows of different lengths, expected one number"),
+        ((3, [[0]], [1], 1.0), "source: found shape (1, 1), expected one dimension"),
+        ((3, np.ma.array([0]), [1], 1.0), "source: found a masked array"),
+        ((3, np.array([2**64 - 1], np.uint64), [1], 1.0), "source[0]: found rank 18446744073709551615"),
+        ((2**40, [0], [1], 1.0), "ranks: found 1099511627776, expected an integer of at least 1 and at most"),
+        ((3, [0], [1], True), "amount: found values that are no numbers (true or false)"),
+        ((3, [0, 0], [1, 1], 1e308), "amount: found a sum beyond 1.8e308, expected a finite one"),
+        ((3, [0], [1], 1.0, [1.0, 2.0]), "uniform: found shape (2,), expected one number"),
+        ((3, [0], [1], 1.0, "a"), "uniform: found values that are no numbers (text)"),
         ((3, [0], [1], [-2.0]), "amount[0]: found -2.0, expected a finite number of 0 or more"),
         ((3, [0], [1], [np.nan]), "amount[0]: found nan, expected a finite number"),
-        ((3, [0], [1], ["x"]), "amount: found values that are no numbers, expected amounts"),
+        ((3, [0], [1], ["x"]), "amount: found values that are no numbers (text), expected real"),
         ((3, [0], [1, 2], 1.0), "found 1 sources, 2 targets and amounts of shape (1,), expected one of each"),
         ((3, [0], [1], 1.0, -1.0), "uniform: found -1.0, expected a finite number"),
     ],
 )  # fmt: skip
 def test_refusals(arguments, text):
     with pytest.raises(DemandError) as error:
-        Demand(*(np.array(a, dtype=int) if a == [] else a for a in arguments))
+        Demand(*(np.array(a, dtype=int) if isinstance(a, list) and not a else a for a in arguments))
     assert text in str(error.value)
 
 
@@ -132,7 +143,8 @@ def test_wrong_lists(tmp_path, text, faults):
     ("matrix", "text"),
     [
         (np.zeros((2, 3)), "found shape (2, 3), expected (3, 3)"),
-        (np.full((3, 3), "x"), "found <U1 values, expected real numbers"),
+        (np.ones((3, 3), bool), "matrix: found values that are no numbers (true or false)"),
+        (np.full((3, 3), "x"), "d.npy: matrix: found values that are no numbers (text), expected real"),
         (np.array([[0, 1, 1], [0, 0, -2.0], [0, 0, 0]]), "[1, 2]: found -2.0, expected a finite number"),
     ],
 )
@@ -160,3 +172,71 @@ def test_other_refusals(tmp_path):
         make_demand(torus((70, 70)), "longest_matching")
     with pytest.raises(DemandError, match="splitting routings need no list"):
         make_demand(torus((70, 70)), "all_to_all").pairs()
+
+
+@pytest.mark.parametrize(
+    "demand",
+    [
+        Demand(4, [], [], []),
+        Demand(4, [0], [0], 1),
+        Demand(4, [0], [1], 0),
+        Demand(4, [0], [1], 2),
+        Demand(1, [], []),
+    ],
+)
+def test_amounts_are_floats_even_of_nothing(demand):
+    assert [x.dtype for x in demand.entries] == [np.int64, np.int64, np.float64]
+
+
+@given(demands())
+def test_matrices_are_demands(case):
+    demand, matrix, _ = case
+    np.fill_diagonal(matrix, 5.0)  # counts for nothing
+    made = Demand.from_matrix(matrix)
+    assert made.ranks == demand.ranks
+    assert made.between(np.arange(made.ranks), made.ranks) == pytest.approx(
+        demand.between(np.arange(made.ranks), made.ranks)
+    )
+
+
+def test_matrices_at_the_front_door():
+    fabric = torus((3, 3))
+    for ones in (np.ones((9, 9)), np.ones((9, 9), np.int8), [[1] * 9] * 9, np.ones((9, 18))[:, ::2]):
+        made = make_demand(fabric, ones)
+        assert (made.uniform, made.entries[2].size, made.name) == (1.0, 0, "matrix")
+    assert make_demand(torus(1), [[3.0]]).total == 0
+
+
+@pytest.mark.parametrize(
+    ("demand", "seed", "error", "text"),
+    [
+        (np.ones((9, 10)), 0, DemandError, "matrix: found shape (9, 10), expected one row and one column"),
+        (np.ones(81), 0, DemandError, "matrix: found shape (81,)"),
+        (np.ones((0, 0)), 0, DemandError, "matrix: found shape (0, 0)"),
+        (np.ones((4, 4)), 0, DemandError, "matrix: found a demand of 4 ranks, expected 9"),
+        (np.diag([0.0] * 8 + [-1.0]), 0, DemandError, "matrix[8, 8]: found -1.0, expected a finite number"),
+        (np.full((9, 9), np.nan), 0, DemandError, "matrix[0, 0]: found nan"),
+        (np.ones((9, 9), complex), 0, DemandError, "matrix: found values that are no numbers (complex)"),
+        (np.ma.ones((9, 9)), 0, DemandError, "matrix: found a masked array"),
+        ([[1, 2], [1]], 0, DemandError, "matrix: found rows of different lengths"),
+        (3, 0, UsageError, "demand: found 3, expected a name, a .csv or .npy file, a Demand or a"),
+        (None, 0, UsageError, "demand: found None"),
+        (b"stencil", 0, UsageError, "demand: found b'stencil'"),
+        ("permutation", "a", UsageError, "seed: found 'a', expected an integer of at least 0"),
+        ("all_to_all", -1, UsageError, "seed: found -1"),
+        ("permutation", None, UsageError, "seed: found None"),
+        ("permutation", True, UsageError, "seed: found True"),
+        ("permutation", 1.0, UsageError, "seed: found 1.0"),
+    ],
+)  # fmt: skip
+def test_refusals_at_the_front_door(demand, seed, error, text):
+    for call in (make_demand, link_loads, max_concurrent_flow):
+        with pytest.raises(error) as caught:
+            call(torus((3, 3)), demand, seed=seed)
+        assert text in str(caught.value)
+
+
+def test_a_fabric_is_a_fabric():
+    for call in (make_demand, link_loads, max_concurrent_flow):
+        with pytest.raises(UsageError, match="fabric: found NoneType, expected a Fabric"):
+            call(None, "all_to_all")

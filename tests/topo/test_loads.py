@@ -103,3 +103,14 @@ def test_refusals_and_progress():
     link_loads(torus((4, 4)), "all_to_all", "ecmp", progress=lambda *call: calls.append(call))
     link_loads(torus((4, 4)), "all_to_all", progress=lambda *call: calls.append(call))
     assert [done == total for done, total, _ in calls] == [True, True]
+
+
+def test_a_matrix_of_ones_is_all_to_all():
+    fabric = torus((3, 4))
+    expected = link_loads(fabric, "all_to_all") * 11
+    assert link_loads(fabric, np.ones((12, 12))) == pytest.approx(expected, rel=1e-12)
+    uneven = np.arange(144.0).reshape(12, 12)
+    pairs = Demand(12, *np.divmod(np.arange(144), 12), uneven.ravel())
+    for routing in ("ecmp_split", "valiant", "ecmp"):
+        found = link_loads(fabric, uneven, routing)
+        assert found.tolist() == link_loads(fabric, pairs, routing).tolist()

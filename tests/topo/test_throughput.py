@@ -250,11 +250,13 @@ def test_choice_dictionary_and_progress():
     ("fabric", "arguments", "error", "text"),
     [
         (torus(4), {"gap": 0}, UsageError, "gap: found 0, expected a number above 0 and up to 1"),
+        (torus(4), {"gap": 1 + 1j}, UsageError, "gap: found"),
+        (torus(4), {"gap": "a"}, UsageError, "gap: found"),
         (torus(4), {"method": "lpp"}, UnknownNameError, "did you mean"),
         (torus(1), {}, UsageError, "sends nothing"),
         (mesh(4), {"method": "symmetry"}, UsageError, "alike from every endpoint"),
         (torus(4), {"method": "symmetry", "demand": "permutation"}, UsageError, 'expected "all_to_all"'),
-        (torus((12, 12, 12)), {"method": "lp"}, DemandError, "expected at most 1,000,000"),
+        (torus((12, 12, 12)), {"method": "lp"}, DemandError, "expected at most 100,000"),
         (torus((24, 24, 24)), {"method": "fptas"}, DemandError, "expected at most 8,192"),
         (Fabric.from_graph(nx.Graph([(0, 1), (2, 3)])), {"method": "lp"}, RoutingError, "no path"),
     ],
@@ -340,3 +342,29 @@ def test_a_problem_without_switches_of_its_own_numbering():
     assert np.array_equal(np.diff(problem.out_ptr), np.bincount(problem.arc_source, minlength=9))
     assert np.all(np.diff(problem.arc_source) >= 0)
     assert np.allclose(problem.to_links(np.ones(len(problem.capacity))), 1.0)
+
+
+def test_a_matrix_is_solved_like_the_demand_that_it_is():
+    fabric = torus((3, 3))
+    flow = max_concurrent_flow(fabric, np.ones((9, 9)))
+    assert flow.method == "symmetry"
+    assert flow.theta == pytest.approx(max_concurrent_flow(fabric).theta / 8)
+    uneven = np.eye(9)[::-1] + np.eye(9)
+    ends = np.arange(9), np.arange(9)[::-1]
+    pairs = max_concurrent_flow(fabric, Demand(9, *ends))
+    assert max_concurrent_flow(fabric, uneven).theta == pytest.approx(pairs.theta)
+
+
+def test_programs_of_more_than_a_minute_are_not_begun(monkeypatch):
+    def never(*_):
+        raise AssertionError("began to solve")
+
+    monkeypatch.setattr("topo_sim.topo.throughput.lp.solve_program", never)
+    fabric = torus((4, 8, 8))
+    with pytest.raises(DemandError) as error:
+        max_concurrent_flow(fabric, "all_to_all", "lp")
+    for word in ("393,216 variables", '"fptas"', '"symmetry"', "about a minute"):
+        assert word in str(error.value)
+    assert max_concurrent_flow(fabric).method == "symmetry"
+    plain = Fabric.from_graph(nx.random_regular_graph(6, 256, seed=1))
+    assert max_concurrent_flow(plain, gap=0.5).method == "fptas"

@@ -8,35 +8,18 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from topo_sim.base import DemandError
+from topo_sim.topo.flow.arrays import as_integers, as_numbers, refuse_where
 
 __all__ = ["Demand"]
 
 MOST_PAIRS = 20_000_000
-
-
-def _ranks(values: Any, name: str, ranks: int) -> NDArray[np.int64]:
-    array = np.asarray(values)
-    if array.ndim != 1 or (array.size and not np.issubdtype(array.dtype, np.integer)):
-        raise DemandError(
-            f"{name}: found {array.dtype} of shape {array.shape}, expected one dimension of integer ranks"
-        )
-    wrong = (array < 0) | (array >= ranks)
-    if wrong.any():
-        where = int(np.argmax(wrong))
-        raise DemandError(f"{name}[{where}]: found rank {array[where]}, expected 0 to {ranks - 1}")
-    return array.astype(np.int64)
+MOST_RANKS = 2**31 - 1  # pairs of them have numbers of 64 bits
 
 
 def _amounts(values: Any, name: str) -> NDArray[np.float64]:
-    try:
-        array = np.asarray(values, dtype=np.float64)
-    except (TypeError, ValueError):
-        raise DemandError(f"{name}: found values that are no numbers, expected amounts") from None
+    array = as_numbers(values, name, DemandError)
     wrong = ~np.isfinite(array) | (array < 0)
-    if wrong.any():
-        where = tuple(int(i) for i in np.argwhere(wrong)[0])
-        place = "".join(f"[{i}]" for i in where)
-        raise DemandError(f"{name}{place}: found {array[where]}, expected a finite number of 0 or more")
+    refuse_where(wrong, array, name, "a finite number of 0 or more", DemandError)
     return array
 
 
@@ -47,7 +30,7 @@ class Demand:
     Parameters
     ----------
     ranks : int
-        Number of endpoints, 1 or more.
+        Number of endpoints, from 1 to 2^31 - 1.
     source, target : array_like of int, shape (entries,)
         Ranks. Entries of one pair are summed; a rank's demand to itself crosses nothing and is left out.
     amount : array_like of float, shape (entries,), or float
@@ -61,7 +44,7 @@ class Demand:
     Raises
     ------
     DemandError
-        If a rank does not exist, an amount is negative or not finite, or lengths differ.
+        If a rank does not exist, an amount or their sum is negative or not finite, or lengths differ.
 
     Examples
     --------
@@ -78,10 +61,19 @@ class Demand:
     name: str = "demand"
 
     def __post_init__(self) -> None:
-        if not isinstance(self.ranks, (int, np.integer)) or isinstance(self.ranks, bool) or self.ranks < 1:
-            raise DemandError(f"ranks: found {self.ranks!r}, expected an integer of at least 1")
-        source, target = _ranks(self.source, "source", self.ranks), _ranks(self.target, "target", self.ranks)
-        amount = _amounts(self.amount, "amount")
+        whole = isinstance(self.ranks, (int, np.integer)) and not isinstance(self.ranks, bool)
+        if not whole or not 1 <= self.ranks <= MOST_RANKS:
+            raise DemandError(
+                f"ranks: found {self.ranks!r}, expected an integer of at least 1 and at most {MOST_RANKS}"
+            )
+        object.__setattr__(self, "ranks", int(self.ranks))
+        source, target = (
+            as_integers(ends, name, self.ranks, DemandError, what="rank")
+            for ends, name in ((self.source, "source"), (self.target, "target"))
+        )
+        amount, uniform = _amounts(self.amount, "amount"), _amounts(self.uniform, "uniform")
+        if uniform.ndim:
+            raise DemandError(f"uniform: found shape {uniform.shape}, expected one number")
         amount = np.full(len(source), amount) if amount.ndim == 0 else amount
         if not (len(source) == len(target) == len(amount) and amount.ndim == 1):
             raise DemandError(
@@ -91,14 +83,56 @@ class Demand:
         pair = source * self.ranks + target
         keys, place = np.unique(pair[source != target], return_inverse=True)
         summed = np.bincount(place.ravel(), amount[source != target], minlength=len(keys))
+        summed = summed.astype(np.float64)  # of nothing, bincount makes integers
         keys, summed = keys[summed > 0], summed[summed > 0]
-        uniform = float(_amounts(self.uniform, "uniform"))
         columns = {"source": keys // self.ranks, "target": keys % self.ranks, "amount": summed}
         for attribute, array in columns.items():
             array.setflags(write=False)
             object.__setattr__(self, attribute, array)
-        object.__setattr__(self, "ranks", int(self.ranks))
-        object.__setattr__(self, "uniform", uniform if self.ranks > 1 else 0.0)
+        object.__setattr__(self, "uniform", float(uniform) if self.ranks > 1 else 0.0)
+        if not np.isfinite(self.total):
+            raise DemandError("amount: found a sum beyond 1.8e308, expected a finite one")
+
+    @classmethod
+    def from_matrix(cls, matrix: ArrayLike, name: str = "matrix") -> "Demand":
+        """Make a demand from a traffic matrix.
+
+        Parameters
+        ----------
+        matrix : array_like of float, shape (ranks, ranks)
+            Row by row what each rank sends, 0 or more. The diagonal counts for nothing.
+        name : str
+            For tables.
+
+        Returns
+        -------
+        Demand
+            `uniform` alone where every rank sends the same to every other, so that what is made for
+            all-to-all fits it.
+
+        Raises
+        ------
+        DemandError
+            If the matrix is not square, or an entry is negative or not finite.
+
+        Examples
+        --------
+        >>> Demand.from_matrix([[9, 2], [0.5, 0]]).sent.tolist()
+        [2.0, 0.5]
+        >>> Demand.from_matrix(np.ones((4, 4))).uniform
+        1.0
+        """
+        amount = _amounts(matrix, "matrix")
+        if amount.ndim != 2 or amount.shape[0] != amount.shape[1] or not amount.size:
+            raise DemandError(f"matrix: found shape {amount.shape}, expected one row and one column per rank")
+        ranks = len(amount)
+        apart = ~np.eye(ranks, dtype=bool)
+        least, most = amount.min(where=apart, initial=np.inf), amount.max(where=apart, initial=0.0)
+        if least == most:
+            nobody = np.zeros(0, dtype=np.int64)
+            return cls(ranks, nobody, nobody, uniform=float(most), name=name)
+        source, target = np.nonzero(amount * apart)
+        return cls(ranks, source, target, amount[source, target], name=name)
 
     @property
     def entries(self) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]:

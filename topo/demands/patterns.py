@@ -5,7 +5,7 @@ from math import isqrt
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from topo_sim.base import DemandError, Registry, UsageError
 from topo_sim.topo.demands.demand import Demand
@@ -18,6 +18,7 @@ __all__ = ["DEMANDS", "homes", "make_demand"]
 DEMANDS: Registry[Callable[[Fabric, int], Demand]] = Registry("demand")
 
 MATCH_UP_TO = 4096
+FILES = (".csv", ".npy")
 NOBODY: NDArray[np.int64] = np.zeros(0, dtype=np.int64)
 
 
@@ -125,16 +126,17 @@ def attachment(fabric: Fabric) -> NDArray[np.int64]:
     return np.where(lone, near[node], node)
 
 
-def make_demand(fabric: Fabric, demand: "Demand | str | Path", *, seed: int = 0) -> Demand:
-    """Make a demand for a fabric by name or from a file, or check one that was made.
+def make_demand(fabric: Fabric, demand: Demand | Path | ArrayLike, *, seed: int = 0) -> Demand:
+    """Make a demand for a fabric by name, from a file or from a matrix, or check one that was made.
 
     Parameters
     ----------
     fabric : Fabric
-    demand : Demand, str or Path
-        A name in `DEMANDS`, or a file that `read_demand` reads (``.csv`` or ``.npy``).
+    demand : Demand, str, Path or array_like of shape (ranks, ranks)
+        A name in `DEMANDS`, a file that `read_demand` reads (``.csv`` or ``.npy``), or a matrix as
+        `Demand.from_matrix` takes it.
     seed : int
-        Of demands that draw.
+        Of demands that draw, 0 or more.
 
     Returns
     -------
@@ -143,9 +145,11 @@ def make_demand(fabric: Fabric, demand: "Demand | str | Path", *, seed: int = 0)
     Raises
     ------
     DemandError
-        If a file is wrong, or the demand is for another number of ranks.
+        If a file or matrix is wrong, or the demand is for another number of ranks.
     UnknownNameError
         If there is no such name.
+    UsageError
+        If `fabric` is none, `demand` nothing of the kind, or the seed no integer of 0 or more.
 
     Examples
     --------
@@ -155,12 +159,23 @@ def make_demand(fabric: Fabric, demand: "Demand | str | Path", *, seed: int = 0)
     >>> make_demand(torus(8), "longest_matching").target.tolist()
     [4, 5, 6, 7, 0, 1, 2, 3]
     """
+    if not isinstance(fabric, Fabric):
+        raise UsageError(f"fabric: found {type(fabric).__name__}, expected a Fabric")
+    whole = isinstance(seed, (int, np.integer)) and not isinstance(seed, bool)
+    if not whole or not 0 <= seed < 2**63:
+        raise UsageError(f"seed: found {seed!r}, expected an integer of at least 0")
     if isinstance(demand, Demand):
         made = demand
-    elif isinstance(demand, Path) or demand.lower().endswith((".csv", ".npy")):
+    elif isinstance(demand, Path) or (isinstance(demand, str) and demand.lower().endswith(FILES)):
         made = read_demand(demand, fabric.ranks)
+    elif isinstance(demand, str):
+        made = DEMANDS[demand](fabric, int(seed))
+    elif hasattr(demand, "__array__") or isinstance(demand, (list, tuple)):
+        made = Demand.from_matrix(demand)
     else:
-        made = DEMANDS[demand](fabric, seed)
+        raise UsageError(
+            f"demand: found {demand!r}, expected a name, a .csv or .npy file, a Demand or a square matrix"
+        )
     if made.ranks != fabric.ranks:
         raise DemandError(
             f"{made.name}: found a demand of {made.ranks} ranks, expected {fabric.ranks} as {fabric.name} has"

@@ -65,17 +65,10 @@ def _read_matrix(file: Path, ranks: int) -> Demand:
     if not isinstance(matrix, np.ndarray) or matrix.shape != (ranks, ranks):
         shape = getattr(matrix, "shape", "an archive")
         raise DemandError(f"{file}: found shape {shape}, expected ({ranks}, {ranks}), one row per rank")
-    if not (np.issubdtype(matrix.dtype, np.integer) or np.issubdtype(matrix.dtype, np.floating)):
-        raise DemandError(f"{file}: found {matrix.dtype} values, expected real numbers")
-    source, target = np.nonzero(matrix)
     try:
-        return Demand(ranks, source, target, matrix[source, target].astype(np.float64), name=file.stem)
-    except DemandError:
-        wrong = np.argwhere(~np.isfinite(matrix) | (matrix < 0))[0]
-        row, column = int(wrong[0]), int(wrong[1])
-        raise DemandError(
-            f"{file}: [{row}, {column}]: found {matrix[row, column]}, expected a finite number of 0 or more"
-        ) from None
+        return Demand.from_matrix(matrix, file.stem)
+    except DemandError as error:
+        raise DemandError(f"{file}: {error}") from None
 
 
 def _read_list(file: Path, ranks: int) -> Demand:

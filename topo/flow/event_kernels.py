@@ -16,7 +16,7 @@ from topo_sim.topo.flow.state_kernels import new_state, state_view, sum_afresh
 __all__ = ["run_flows"]
 
 # The sums that links keep are made afresh after so many events, against the drift of rounding.
-RESUM = 256
+RESUM = 4096
 # No bin of time is narrower, s.
 TINY = 1e-300
 

@@ -8,10 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from topo_sim.base import FlowError
+from topo_sim.topo.flow.arrays import as_integers, as_numbers, refuse_where
 from topo_sim.topo.flow.kernels import add_rows, sum_rows, take_rows
 
-__all__ = ["Paths", "check_capacity", "check_values", "transpose"]
+__all__ = ["Paths", "as_numbers", "check_capacity", "check_values", "transpose"]
 
+MOST = 2**31 - 1  # links have 32 bits
 _NONE: NDArray[np.float64] = np.zeros(0)
 
 
@@ -50,13 +52,18 @@ class Paths:
     share: NDArray[np.float64] | None = None
 
     def __post_init__(self) -> None:
-        indptr, links = _integers(self.indptr, "indptr"), _integers(self.links, "links")
-        if indptr.size == 0 or indptr[0] != 0 or indptr[-1] != links.size or np.any(np.diff(indptr) < 0):
-            _fail(f"indptr: expected to rise from 0 to {links.size}, the number of links entries")
-        if links.size and (links.min() < 0 or links.max() > np.iinfo(np.int32).max):
-            _fail("links: found an index below 0 or above 2147483647")
-        object.__setattr__(self, "indptr", np.ascontiguousarray(indptr, dtype=np.int64))
-        object.__setattr__(self, "links", np.ascontiguousarray(links, dtype=np.int32))
+        links = as_integers(self.links, "links", MOST + 1, kind=np.int32)
+        indptr = as_integers(self.indptr, "indptr", 2**63)
+        rises = f"expected to rise from 0 to {links.size}, the number of links entries"
+        if indptr.size == 0 or indptr[0] != 0 or indptr[-1] != links.size:
+            ends = f"{indptr[0]} to {indptr[-1]}" if indptr.size else "nothing"
+            _fail(f"indptr: found {ends}, {rises}")
+        falls = np.diff(indptr) < 0
+        if falls.any():
+            where = int(np.argmax(falls)) + 1
+            _fail(f"indptr[{where}]: found {indptr[where]} after {indptr[where - 1]}, {rises}")
+        object.__setattr__(self, "indptr", indptr)
+        object.__setattr__(self, "links", links)
         if self.share is not None:
             share = check_values(self.share, "share", links.size, positive=True)
             object.__setattr__(self, "share", share)
@@ -93,13 +100,18 @@ class Paths:
         -------
         Paths
 
+        Raises
+        ------
+        FlowError
+            Naming the first entry that is no link index.
+
         Examples
         --------
         >>> Paths.from_lists([[0, 1], [], [1]]).indptr.tolist()
         [0, 2, 2, 3]
         """
-        indptr = np.cumsum([0, *(len(row) for row in links)])
-        return cls(indptr, np.array([link for row in links for link in row], dtype=np.int64))
+        indptr, entries = _flat(links)
+        return cls(np.array(indptr), np.array(entries, dtype=np.int32))
 
     def __len__(self) -> int:
         return len(self.indptr) - 1
@@ -120,8 +132,13 @@ class Paths:
         Returns
         -------
         Paths
+
+        Raises
+        ------
+        FlowError
+            If there is no such flow.
         """
-        rows = np.ascontiguousarray(flows, dtype=np.int64)
+        rows = as_integers(flows, "flows", len(self))
         indptr = np.zeros(len(rows) + 1, dtype=np.int64)
         np.cumsum(np.diff(self.indptr)[rows], out=indptr[1:])
         links = np.empty(indptr[-1], dtype=np.int32)
@@ -143,11 +160,18 @@ class Paths:
         -------
         Paths
 
+        Raises
+        ------
+        FlowError
+            If it is of another number of flows.
+
         Examples
         --------
         >>> Paths.from_lists([[0], [1]]).join(Paths.from_lists([[2], []]))[0].tolist()
         [0, 2]
         """
+        if len(other) != len(self):
+            _fail(f"join: found paths of {len(other)} flows, expected {len(self)}")
         indptr = self.indptr + other.indptr
         first = np.arange(self.links.size) + np.repeat(other.indptr[:-1], np.diff(self.indptr))
         second = np.arange(other.links.size) + np.repeat(self.indptr[1:], np.diff(other.indptr))
@@ -177,9 +201,17 @@ class Paths:
         -------
         ndarray of float64, shape (flows,)
             For a flow that splits, the mean over its bytes.
+
+        Raises
+        ------
+        FlowError
+            If lengths do not fit.
         """
-        total = np.empty(len(self))
-        sum_rows(self.indptr, self.links, self.given_share, np.array(values, float), total)
+        given, total = as_numbers(values, "values"), np.empty(len(self))
+        if given.ndim != 1:
+            _fail(f"values: found shape {given.shape}, expected one number per link")
+        _check_width(self.links, given.size, "the length of values")
+        sum_rows(self.indptr, self.links, self.given_share, given, total)
         return total
 
     def load(self, amount: NDArray[np.float64], links: int) -> NDArray[np.float64]:
@@ -195,30 +227,57 @@ class Paths:
         Returns
         -------
         ndarray of float64, shape (links,)
+
+        Raises
+        ------
+        FlowError
+            If lengths do not fit.
         """
+        given = as_numbers(amount, "amount")
+        if given.shape != (len(self),):
+            _fail(f"amount: found shape {given.shape}, expected ({len(self)},)")
+        _check_width(self.links, links, "the number of links")
         total = np.zeros(links)
-        add_rows(self.indptr, self.links, self.given_share, np.array(amount, float), total)
+        add_rows(self.indptr, self.links, self.given_share, given, total)
         return total
 
 
-def _integers(values: Any, name: str) -> NDArray[Any]:
-    array = np.asarray(values)
-    if array.ndim != 1:
-        _fail(f"{name}: found shape {array.shape}, expected one dimension")
-    if array.size and not np.issubdtype(array.dtype, np.integer):
-        _fail(f"{name}: found {array.dtype} values, expected integers")
-    return array
-
-
-def as_numbers(values: Any, name: str) -> NDArray[np.float64]:
-    """Make an array of float64, or raise `FlowError`."""
+def _flat(links: Any) -> tuple[list[int], list[int]]:
+    """Where each row of links begins and ends, and all entries, or say which row or entry is none."""
+    entries: list[Any] = []
+    indptr = [0]
     try:
-        return np.asarray(values, dtype=np.float64)
-    except (TypeError, ValueError):
-        raise FlowError(f"{name}: found values that are no numbers") from None
+        every = iter(links)
+    except TypeError:
+        raise FlowError(f"links: found {links!r}, expected one list of links per flow") from None
+    for row in every:
+        try:
+            entries.extend(row)
+        except TypeError:
+            raise FlowError(f"links[{len(indptr) - 1}]: found {row!r}, expected a list of links") from None
+        indptr.append(len(entries))
+    kinds = set(map(type, entries))
+    whole = all(issubclass(kind, (int, np.integer)) and kind is not bool for kind in kinds)
+    if entries and not (whole and min(entries) >= 0 and max(entries) <= MOST):
+        for at, link in enumerate(entries):
+            number = isinstance(link, (int, np.integer)) and not isinstance(link, bool)
+            if not number or not 0 <= link <= MOST:
+                row = int(np.searchsorted(indptr, at, side="right")) - 1
+                _fail(
+                    f"links[{row}][{at - indptr[row]}]: found {link!r}, expected an integer from 0 to {MOST}"
+                )
+    return indptr, entries
 
 
-def check_values(values: Any, name: str, length: int, *, positive: bool = False) -> NDArray[np.float64]:
+def _check_width(links: NDArray[np.int32], width: int, what: str) -> None:
+    """Kernels do not look: a link that is not there would be read or written anyway."""
+    if links.size and links.max() >= width:
+        _fail(f"links: found link {links.max()}, expected less than {width}, {what}")
+
+
+def check_values(
+    values: Any, name: str, length: int, *, positive: bool = False, infinite: bool = False
+) -> NDArray[np.float64]:
     """Check an array of finite numbers of 0 or more.
 
     Parameters
@@ -231,24 +290,26 @@ def check_values(values: Any, name: str, length: int, *, positive: bool = False)
         Expected length.
     positive : bool
         Whether 0 is refused.
+    infinite : bool
+        Whether infinity is allowed.
 
     Returns
     -------
     ndarray of float64, shape (length,)
+        Fit for kernels; the caller's own array where that is, so it must not be written to.
 
     Raises
     ------
     FlowError
     """
     array = as_numbers(values, name)
-    array = np.full(length, array) if array.ndim == 0 else np.ascontiguousarray(array)
+    array = np.full(length, array) if array.ndim == 0 else array
     if array.shape != (length,):
         _fail(f"{name}: found shape {array.shape}, expected ({length},)")
-    wrong = ~np.isfinite(array) | (array < 0) | ((array == 0) if positive else False)
-    if wrong.any():
-        where = int(np.argmax(wrong))
-        bound = "more than 0" if positive else "0 or more"
-        _fail(f"{name}[{where}]: found {array[where]}, expected a finite number of {bound}")
+    wrong = ~((array > 0) if positive else (array >= 0))
+    wrong |= False if infinite else np.isinf(array)
+    bound = "more than 0" if positive else "0 or more"
+    refuse_where(wrong, array, name, bound if infinite else f"a finite number of {bound}")
     return array
 
 
@@ -263,22 +324,20 @@ def check_capacity(paths: Paths, capacity: Any) -> NDArray[np.float64]:
     Returns
     -------
     ndarray of float64, shape (links,)
+        A copy.
 
     Raises
     ------
     FlowError
     """
-    array = np.array(as_numbers(capacity, "capacity"))  # a copy: kernels compile apart for read-only arrays
+    given: Any = paths
+    if not isinstance(given, Paths):
+        _fail(f"paths: found {type(given).__name__}, expected Paths; Paths.from_lists makes them of lists")
+    array = as_numbers(capacity, "capacity").copy()
     if array.ndim != 1:
         _fail(f"capacity: found shape {array.shape}, expected one dimension")
-    if paths.links.size and paths.links.max() >= array.size:
-        _fail(
-            f"links: found link {paths.links.max()}, expected less than {array.size}, the length of capacity"
-        )
-    wrong = ~(array > 0)
-    if wrong.any():
-        where = int(np.argmax(wrong))
-        _fail(f"capacity[{where}]: found {array[where]}, expected more than 0")
+    _check_width(paths.links, array.size, "the length of capacity")
+    refuse_where(~(array > 0), array, "capacity", "more than 0")
     return array
 
 

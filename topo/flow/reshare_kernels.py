@@ -103,7 +103,11 @@ def arrive(f, s):
         more.loose += 1
         on.claim += s.share[e] if s.share.size > 0 else 1.0
         more.most = max(more.most, on.claim)
-        _disturb(number, 0.0, s)
+        level = (more.capacity - on.others) / on.claim
+        if more.queued == 0:
+            _disturb(number, 0.0, s)
+        elif level < s.queue.node[number].key:
+            heap_set(number, level, s.queue.node, s.queue.items, s.queue.count)
 
 
 @kernel
@@ -129,14 +133,18 @@ def depart(f, now, s):
 
 
 @kernel
-def _claim_afresh(number, s):
-    """Sum the shares of the group of a link and of the loose flows on it."""
-    more, total = s.more[number], 0.0
+def _sum_afresh(number, s):
+    """Sum anew what a link carries for others, and the shares of its group and of the loose flows on it."""
+    tight, link, member, share = s.tight, s.link, s.member, s.share
+    more, others, claim = s.more[number], 0.0, 0.0
     for k in range(more.begin, more.begin + more.length):
-        held = s.tight[s.member[k].flow]
+        held = tight[member[k].flow]
+        part = share[member[k].entry] if share.size > 0 else 1.0
         if held < 0 or held == number:
-            total += s.share[s.member[k].entry] if s.share.size > 0 else 1.0
-    s.link[number].claim, more.most = total, total
+            claim += part
+        else:
+            others += part * link[held].level
+    link[number].others, link[number].claim, more.most = others, claim, claim
 
 
 @kernel
@@ -244,13 +252,20 @@ def _take_in(number, now, s):
 
 @kernel
 def _target_level(number, s):
-    """Say at which level a queued link should be."""
+    """Say at which level a queued link should be.
+
+    Where that is not where it is, its sums are made afresh first: differences add up their roundings.
+    """
     on, more = s.link[number], s.more[number]
     if more.many == 0 and more.loose == 0:
         on.claim = 0.0
         return _level_among(number, s) if on.others > more.full else np.inf
     if s.share.size > 0 and on.claim < WORN * more.most:
-        _claim_afresh(number, s)
+        _sum_afresh(number, s)
+    level = (more.capacity - on.others) / on.claim
+    if more.many > 0 and abs(level - on.level) <= SLACK * on.level:
+        return on.level
+    _sum_afresh(number, s)
     level = (more.capacity - on.others) / on.claim
     if more.many == 0 or level < on.level * (1.0 - SLACK):
         return _level_among(number, s)
@@ -269,6 +284,12 @@ def reshare(now, s):
         number = items[0]
         more, old = s.more[number], link[number].level
         visits += 1
+        if more.loose > 0:
+            # What it would be if no other flow had to slow down: cheap, never too high, and it only rises.
+            level = min((more.capacity - link[number].others) / link[number].claim, old)
+            if level > node[number].key:
+                heap_set(number, level, node, items, count)
+                continue
         level = _target_level(number, s)
         if more.loose > 0:
             heap_set(number, max(level, node[number].key), node, items, count)

@@ -2,11 +2,12 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from numbers import Real
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from topo_sim.base import DemandError, Registry, RoutingError, UsageError
 from topo_sim.topo.demands import Demand, make_demand
@@ -151,7 +152,7 @@ def _choose(fabric: Fabric, demand: Demand) -> str:
 
 def max_concurrent_flow(
     fabric: Fabric,
-    demand: Demand | str | Path = "all_to_all",
+    demand: Demand | Path | ArrayLike = "all_to_all",
     method: str | None = None,
     gap: float = 0.01,
     *,
@@ -163,14 +164,15 @@ def max_concurrent_flow(
     Parameters
     ----------
     fabric : Fabric
-    demand : Demand, str or Path
+    demand : Demand, str, Path or array_like of shape (ranks, ranks)
         As `make_demand` takes it.
     method : {"lp", "fptas", "symmetry"}, optional
-        Default: "symmetry" where it fits, else "lp" up to 4,000 variables, else "fptas".
+        Default: "symmetry" where it fits, else "lp" up to 4,000 variables (senders times links between
+        sites), else "fptas". Asked for, "lp" takes up to 100,000, about a minute.
     gap : float
         Relative gap to reach, in (0, 1]; for "fptas".
     seed : int
-        Of demands that draw.
+        Of demands that draw, 0 or more.
     progress : callable, optional
         Called as ``progress(done, total, what)``.
 
@@ -206,7 +208,8 @@ def max_concurrent_flow(
     >>> round(max_concurrent_flow(twisted_torus((4, 4, 8), bandwidth=1.0)).theta, 4)
     1.7318
     """
-    if isinstance(gap, bool) or not isinstance(gap, (int, float, np.number)) or not 0 < gap <= 1:
+    given: Any = gap
+    if isinstance(given, bool) or not isinstance(given, Real) or not 0 < float(given) <= 1:
         raise UsageError(f"gap: found {gap!r}, expected a number above 0 and up to 1")
     made = make_demand(fabric, demand, seed=seed)
     if made.total == 0:

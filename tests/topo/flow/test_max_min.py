@@ -154,9 +154,9 @@ def test_bad_input(capacity, weights, message):
 @pytest.mark.parametrize(
     ("rates", "message"),
     [
-        ([1.0], "rates: expected 2 numbers"),
-        ([1.0, np.nan], "rates: expected 2 numbers"),
-        ([1.0, -1.0], "rates: expected 2 numbers"),
+        ([1.0], r"rates: found shape \(1,\), expected \(2,\)"),
+        ([1.0, np.nan], r"rates\[1\]: found nan, expected 0 or more"),
+        ([1.0, -1.0], r"rates\[1\]: found -1.0, expected 0 or more"),
         ([1.0, 1.0], "flow 1: found rate 1, expected a finite rate where limited"),
         ([np.inf, np.inf], "flow 0: found rate inf"),
     ],
@@ -298,3 +298,85 @@ def test_text_is_no_number():
         max_min_rates(paths, ["much"])
     with pytest.raises(FlowError):
         check_max_min(paths, [1.0], ["much"])
+
+
+@pytest.mark.parametrize("power", [-1060, -1000, -3, 5, 900])
+def test_only_ratios_of_weights_count(power):
+    paths = Paths([0, 2, 3, 5], [0, 1, 1, 0, 1], [0.5, 1.0, 1 / 3, 1.0, 2.0])
+    weights = np.array([3.0, 2.0, 7.0])
+    scaled = np.ldexp(weights, power)
+    assert (
+        max_min_rates(paths, [5.0, 7.0], scaled).tolist()
+        == max_min_rates(paths, [5.0, 7.0], weights).tolist()
+    )
+    check_max_min(paths, [5.0, 7.0], max_min_rates(paths, [5.0, 7.0], scaled), scaled)
+
+
+def test_weights_and_shares_at_the_ends_of_the_range():
+    two = Paths.from_lists([[0], [0]])
+    for weight in (1.5e308, 5e-324):
+        assert max_min_rates(two, [1.0], [weight] * 2).tolist() == [0.5, 0.5]
+    thin = Paths([0, 1, 2], [0, 0], [1e-200, 1e-200])
+    assert max_min_rates(thin, [1.0], [1e-200, 1e-200]).tolist() == pytest.approx([5e199, 5e199])
+
+
+@pytest.mark.parametrize(
+    ("paths", "capacity", "weights", "message"),
+    [
+        (Paths([0, 1, 2], [0, 0], [1e-9, 1e-200]), 1.0, [1.0, 1e-200], r"share\[1\]: found 1e-200"),
+        (Paths([0, 1], [0], [1e-310]), 1.0, None, r"share\[0\]: found 1e-310"),
+        (Paths.from_lists([[0], [0]]), 1.0, [1.0, 5e-324], r"weights\[1\]: found less than 2e-308"),
+        (Paths([0, 1, 2], [0, 0], [1.5e308, 1.5e308]), 1.0, None, "flow 0: its rate leaves the range"),
+        (Paths([0, 1], [0], [1e-300]), 1e300, None, "flow 0: its rate leaves the range"),
+        (Paths.from_lists([[0], [0], [0]]), 5e-324, None, "flow 0: its rate leaves the range"),
+    ],
+)  # fmt: skip
+def test_what_leaves_the_range_is_refused(paths, capacity, weights, message):
+    with pytest.raises(FlowError, match=message):
+        max_min_rates(paths, [capacity], weights)
+
+
+@given(problems(), st.data())
+def test_certificate_of_capped_rates(problem, data):
+    paths, capacity, weights = problem
+    caps = data.draw(
+        st.lists(st.sampled_from([0.5, 1.0, 3.0, np.inf]), min_size=len(paths), max_size=len(paths))
+    )
+    rates = max_min_rates(paths, capacity, weights, caps)
+    found = check_max_min(paths, capacity, rates, weights, caps)
+    for f, link in enumerate(found):
+        assert link != -2 or rates[f] == pytest.approx(caps[f])
+        assert link < 0 or link in paths[f]
+        assert (link == -1) == (rates[f] == np.inf)
+    for f in np.flatnonzero(np.isfinite(rates)):
+        less = rates.copy()
+        less[f] *= 0.99
+        with pytest.raises(FlowError):
+            check_max_min(paths, capacity, less, weights, caps)
+
+
+@pytest.mark.parametrize(
+    ("rates", "caps", "message"),
+    [
+        ([1.0, 5.0, 3.0], [0.5, 5.0, np.inf], "flow 0: found rate 1, its cap is 0.5"),
+        ([0.5, 5.0, 3.5], [1.0, 5.0, np.inf], "flow 0 has no bottleneck: rate 0.5 could grow"),
+        ([1.0, 5.0, 3.0], None, "flow 0 has no bottleneck"),
+        ([1.0, 5.0, 3.0], [1.0, 2.0, np.nan], r"caps\[2\]: found nan, expected more than 0"),
+        ([1.0, 5.0, 3.0], [1.0, 2.0], r"caps: found shape \(2,\), expected \(3,\)"),
+    ],
+)
+def test_wrong_caps(rates, caps, message):
+    paths = Paths.from_lists([[0, 1], [0], [1]])
+    with pytest.raises(FlowError, match=message):
+        check_max_min(paths, [10.0, 4.0], rates, caps=caps)
+
+
+@pytest.mark.parametrize("tolerance", [1, True, 1 + 1j, -1, np.nan, 0.002, "0", None, [0.0]])
+def test_wrong_tolerance(tolerance):
+    with pytest.raises(FlowError, match=r"tolerance: found .*, expected a number from 0 to 0.001"):
+        check_max_min(Paths.from_lists([[0]]), [1.0], [1.0], tolerance=tolerance)
+
+
+def test_wrong_cap_says_which():
+    with pytest.raises(FlowError, match=r"caps\[2\]: found nan, expected more than 0"):
+        max_min_rates(Paths.from_lists([[0], [0], [0]]), [1.0], caps=[1, 2, np.nan])
