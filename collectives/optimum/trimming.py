@@ -3,6 +3,7 @@
 from dataclasses import replace
 from fractions import Fraction
 from math import lcm
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -102,22 +103,24 @@ def _program(network: Network, gather: bool, largest: int) -> NDArray[np.float64
     sends = np.zeros((nodes, 1))
     sends[: p if gather else 1] = -1.0  # times the rate
     empty = csr_array((arcs, 1))
-    equal, least = [[net[p:]] + [None] * len(sinks) + [csr_array((nodes - p, 1))]], []
+    equal: list[list[Any]] = [[net[p:]] + [None] * len(sinks) + [csr_array((nodes - p, 1))]]
+    least: list[list[Any]] = []
     for i, sink in enumerate(sinks):
         rest = np.arange(nodes) != sink
-        flow: list[object] = [None] * len(sinks)
+        flow: list[Any] = [None] * len(sinks)
         flow[i] = net[rest]
         equal.append([None, *flow, csr_array(sends[rest])])
-        below: list[object] = [None] * len(sinks)
+        below: list[Any] = [None] * len(sinks)
         below[i] = eye_array(arcs, format="csr")
         least.append([-eye_array(arcs, format="csr"), *below, empty])
-    a_eq, a_ub = block_array(equal, format="csr"), block_array(least, format="csr")
+    a_eq: Any = block_array(equal, format="csr")
+    a_ub: Any = block_array(least, format="csr")
     cost = np.zeros(a_eq.shape[1])
     cost[-1] = -1.0
     room = (network.amount / largest).astype(np.float64)
-    bounds = np.zeros((len(cost), 2))
+    bounds: Any = np.zeros((len(cost), 2))
     bounds[:, 1] = np.concatenate([room, np.tile(room, len(sinks)), [np.inf]])
-    found = linprog(
+    found: Any = linprog(
         cost, A_ub=a_ub, b_ub=np.zeros(a_ub.shape[0]), A_eq=a_eq, b_eq=np.zeros(a_eq.shape[0]),
         bounds=bounds, method="highs-ds",
     )  # fmt: skip
