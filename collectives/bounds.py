@@ -66,6 +66,8 @@ class LowerBound:
         -------
         str
         """
+        if not (self.latency or self.first or self.pace):
+            return self.reason
         return "latency of the farthest pair" if self.time(size) == self.latency else self.reason
 
 

@@ -142,8 +142,9 @@ def concurrent(
     everyone = np.concatenate(places)
     _check_apart(places, everyone)
     count = int(everyone.max()) + 1 if ranks is None else ranks
-    if not isinstance(count, int) or everyone.max() >= count:
-        raise CollectiveError(f"ranks: found {count!r}, expected more than the largest, {everyone.max()}")
+    whole = isinstance(count, (int, np.integer)) and not isinstance(count, bool)
+    if not whole or everyone.max() >= count:
+        raise CollectiveError(f"ranks: found {count}, expected more than the largest, {everyone.max()}")
     size = max(s.size for s in schedules)
     scales = [s.size / size if size else 1.0 for s in schedules]
     first = np.concatenate([[0], np.cumsum([s.chunks for s in schedules])])
@@ -154,7 +155,7 @@ def concurrent(
     return Schedule(
         _together(parts),
         "+".join(sorted(names)),
-        count,
+        int(count),
         size,
         int(first[-1]),
         tuple(_merge(parts)),

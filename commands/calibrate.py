@@ -34,7 +34,7 @@ __all__ = ["calibrate"]
 )
 @click.option(
     "--generation", metavar="NAME",
-    help="NVLink of FABRIC: volta, ampere, hopper or blackwell. Default: by an endpoint's rate.",
+    help="NVLink of FABRIC: volta, ampere, hopper, blackwell; or pcie. Default: by an endpoint's rate.",
 )  # fmt: skip
 @click.option("--prior", is_flag=True, help="Without --fit: use what is assumed of unmeasured machines.")
 @click.option(
@@ -87,6 +87,8 @@ def calibrate(
     )
     for fault in result.faults:
         click.echo(f"topo-sim: left out: {fault}", err=True)
+    for note in result.notes:
+        click.echo(f"topo-sim: note: {note}", err=True)
     inputs = {
         "fabric": file,
         "fit": list(fit),

@@ -25,6 +25,7 @@ __all__ = ["collective"]
         "topo-sim collective dgx-h100",
         "topo-sim collective lite-torus -c all_to_all --size 1MiB --size 64MiB",
         "topo-sim collective tpu-v4-4x4x4 -c all_to_all --model step --model astra-unaware",
+        "topo-sim collective dgx-h100 -c all_to_all_v --matrix experts.csv",
         "topo-sim collective dgx-h100 -a ring --model step --model 'loggp@o=1 us'",
         "topo-sim collective tpu-v4-4x4x4 -a ring -a bidirectional_ring --overhead '1 us' --format csv",
     )
@@ -40,13 +41,15 @@ __all__ = ["collective"]
     "--size",
     "sizes",
     multiple=True,
-    default=("1MiB", "1GiB"),
-    show_default=True,
     metavar="SIZE",
-    help=sizes_help,
+    help=f"{sizes_help} Default: 1MiB and 1GiB; with --matrix, its largest row.",
 )
 @algorithms_option
 @click.option("--schedule", "schedule", metavar="XML", help="Cost this MSCCL XML file, not the algorithms.")
+@click.option(
+    "--matrix", "matrix", metavar="FILE",
+    help="Bytes from each rank to each other, for all_to_all_v: CSV or JSON rows, or .npy. Default: uniform.",
+)  # fmt: skip
 @click.option(
     "--model",
     "models",
@@ -68,6 +71,7 @@ def collective(
     sizes: tuple[str, ...],
     algorithms: tuple[str, ...],
     schedule: str | None,
+    matrix: str | None,
     models: tuple[str, ...],
     ranks: int | None,
     routing: str | None,
@@ -81,16 +85,22 @@ def collective(
     topology = load_one(file, settings)
     from topo_sim.report import collective_table, to_json
     from topo_sim.studies import cost_table
+    from topo_sim.studies.collective_matrix import read_matrix
     from topo_sim.studies.exporting import load_schedule
 
     given = load_schedule(schedule) if schedule is not None else None
+    bytes_sent = read_matrix(matrix) if matrix is not None else None
+    wanted = list(parse_quantities(sizes, "size", "--size"))
+    if not wanted:
+        wanted = [2.0**20, 2.0**30] if bytes_sent is None else [float(bytes_sent.sum(axis=1).max())]
     with progress_bar("costing") as progress:
         result = cost_table(
             topology.fabric,
-            collective or (given.collective.name if given else "all_reduce"),
-            parse_quantities(sizes, "size", "--size"),
+            collective or (given.collective.name if given else "all_to_all_v" if matrix else "all_reduce"),
+            wanted,
             algorithms=algorithms or None,
             schedule=given,
+            matrix=bytes_sent,
             models=models,
             ranks=ranks,
             routing=routing,
@@ -101,6 +111,7 @@ def collective(
     inputs = {
         "file": file,
         "schedule": schedule,
+        "matrix": matrix,
         "models": list(models),
         "overhead": overhead,
         "seed": seed,

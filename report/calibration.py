@@ -81,10 +81,13 @@ def calibration_tables(calibration: Calibration) -> RenderableType:
         shown.add_row(
             row["constant"], row["about"], f"{row['value']:.3g}", f"{row['prior']:.3g}", unit, fitted
         )
+    wild = sum(int(c.series.outlier.sum()) for c in calibration.compared)
     notes = [
-        f"{sum(int(c.series.outlier.sum()) for c in calibration.compared)} known outliers are left out.",
+        "1 known outlier is left out." if wild == 1 else f"{wild} known outliers are left out.",
         *(
-            f"{count} rows of {name} are not covered by the model."
+            f"1 row of {name} is not covered by the model."
+            if count == 1
+            else f"{count} rows of {name} are not covered by the model."
             for name, count in calibration.uncovered.items()
         ),
     ]

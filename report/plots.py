@@ -9,12 +9,13 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import FuncFormatter, NullLocator
+from matplotlib.ticker import FuncFormatter, MaxNLocator, NullLocator
 
 from topo_sim.base import format_quantity
 from topo_sim.collectives import COLLECTIVES
 from topo_sim.report.formats import write_bytes
 from topo_sim.studies import Comparison
+from topo_sim.studies.best import carries_bytes
 from topo_sim.topo import FabricMetrics
 
 __all__ = ["plot_comparison", "save_figure"]
@@ -22,6 +23,10 @@ __all__ = ["plot_comparison", "save_figure"]
 # Okabe and Ito's palette: told apart with any colour vision; markers and dashes tell them apart in grey.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#8C6D31")
 MARKERS = "osD^vPX*"
+_FEW_SIZES = 6
+_LEAST_RANGE = 1.25
+_NARROW = 100.0  # from here on, powers of ten are labels enough
+_MOST_TICKS = 6
 STYLE: Any = {
     "font.size": 9,
     "axes.titlesize": 10,
@@ -40,14 +45,35 @@ def _look(i: int) -> dict[str, Any]:
     return {"color": COLOURS[i % len(COLOURS)], "marker": shape, "markersize": 4, "linewidth": 1.4}
 
 
-def _size_axis(axes: Axes, sizes: np.ndarray) -> None:
+def _size_axis(axes: Axes, sizes: np.ndarray, zero: bool) -> None:
     axes.set_xscale("log", base=2)
     axes.set_xlim(sizes[0] / 1.3, sizes[-1] * 1.3)
     first = int(np.ceil(np.log2(sizes[0])))
-    ticks = 2.0 ** np.arange(first, np.log2(sizes[-1]) + 1, 4 if sizes.size > 12 else 2)
+    step = 4 if sizes.size > 12 else 2 if sizes.size > _FEW_SIZES else 1
+    ticks = 2.0 ** np.arange(first, np.log2(sizes[-1]) + 1, step)
     axes.set_xticks(ticks, [format_quantity(t, "size") for t in ticks])
     axes.xaxis.set_minor_locator(NullLocator())
-    axes.set_xlabel("message size (as nccl-tests counts it)")
+    left_out = "; 0 B has no place on a logarithmic axis" if zero else ""
+    axes.set_xlabel(f"message size (as nccl-tests counts it{left_out})")
+
+
+def _value_axis(axes: Axes) -> None:
+    """Logarithmic, with labels at round numbers where powers of ten would be too few."""
+    axes.set_yscale("log")
+    axes.yaxis.set_minor_locator(NullLocator())
+    low, high = axes.get_ylim()
+    if high < low * _LEAST_RANGE:
+        middle = float(np.sqrt(low * high))
+        low, high = middle / _LEAST_RANGE, middle * _LEAST_RANGE
+    tens = 10.0 ** np.arange(np.ceil(np.log10(low)), np.floor(np.log10(high)) + 1)
+    ticks = tens[:: -(-tens.size // _MOST_TICKS) or 1]
+    if high < low * _NARROW:
+        around = 10.0 ** np.arange(np.floor(np.log10(low)), np.log10(high) + 1)
+        round_ones = np.multiply.outer(around, (1, 2, 5)).ravel()
+        ticks = round_ones[(round_ones >= low) & (round_ones <= high)]
+        ticks = ticks if ticks.size > _MOST_TICKS // 2 else np.asarray(MaxNLocator(5).tick_values(low, high))
+    axes.set_yticks([tick for tick in ticks.tolist() if low <= tick <= high])
+    axes.set_ylim(low, high)
 
 
 def _curves(axes: Axes, comparison: Comparison, collective: str, what: str) -> None:
@@ -64,9 +90,8 @@ def _curves(axes: Axes, comparison: Comparison, collective: str, what: str) -> N
         look = _look(i)
         axes.plot(sizes, value, label=fabric.name, markevery=2, zorder=3, **look)
         axes.plot(sizes, bound, color=look["color"], linestyle="--", linewidth=0.9, alpha=0.75, zorder=2)
-    _size_axis(axes, sizes)
-    axes.set_yscale("log")
-    axes.yaxis.set_minor_locator(NullLocator())
+    _size_axis(axes, sizes, 0.0 in comparison.sizes)
+    _value_axis(axes)
     title = COLLECTIVES[collective].title
     if what == "time":
         axes.set_title(f"{title}: time of the best algorithm")
@@ -76,6 +101,12 @@ def _curves(axes: Axes, comparison: Comparison, collective: str, what: str) -> N
         axes.set_title(f"{title}: bus bandwidth of the best algorithm")
         axes.set_ylabel("bus bandwidth (GB/s)")
         axes.yaxis.set_major_formatter(FuncFormatter(lambda v, _: f"{v:g}"))
+
+
+def _without_bytes(axes: Axes, collective: str) -> None:
+    axes.set_axis_off()
+    text = f"{COLLECTIVES[collective].title}: no bytes, no bandwidth"
+    axes.text(0.5, 0.5, text, ha="center", va="center", color="0.4", transform=axes.transAxes)
 
 
 def _bars(
@@ -136,7 +167,11 @@ def plot_comparison(comparison: Comparison) -> Figure:
             bottom = height - head - (r + 1) * panel - r * gap
             for column, what in enumerate(("time", "busbw")):
                 box = ((0.85 + 6.0 * column) / 12, bottom / height, 5.0 / 12, (panel - 0.15) / height)
-                _curves(figure.add_axes(box), comparison, collective, what)
+                axes = figure.add_axes(box)
+                if what == "time" or carries_bytes(collective):
+                    _curves(axes, comparison, collective, what)
+                else:
+                    _without_bytes(axes, collective)
         for column, (title, value, label) in enumerate(BARS):
             box = ((1.45 + 2.65 * column) / 12, 0.15 / height, 2.35 / 12, bar_rows / height)
             axes = figure.add_axes(box)

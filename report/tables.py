@@ -14,6 +14,7 @@ from rich.text import Text
 from topo_sim.base import format_quantity
 from topo_sim.collectives import COLLECTIVES, CollectiveCost
 from topo_sim.studies import CollectiveTable, Comparison, Sharing, Throughput
+from topo_sim.studies.best import carries_bytes
 from topo_sim.topo import Fabric, FabricMetrics
 
 __all__ = [
@@ -64,9 +65,13 @@ def _interval(bounds: tuple[float, float]) -> str:
     return low if low == high else f"{low} .. {high}"
 
 
+def _bandwidth(cost: CollectiveCost, value: float, digits: int = 4) -> str:
+    return format_quantity(value, "rate", digits) if carries_bytes(cost.collective) else "-"
+
+
 def _cell(cost: CollectiveCost) -> str:
     return (
-        f"{format_quantity(cost.time, 'time', 3)}  {format_quantity(cost.busbw, 'rate', 3)}\n"
+        f"{format_quantity(cost.time, 'time', 3)}  {_bandwidth(cost, cost.busbw, 3)}\n"
         f"{cost.algorithm}  {cost.fraction:.0%}"
     )
 
@@ -121,6 +126,8 @@ def _notes(comparison: Comparison) -> list[Text]:
     notes = ["hops: links crossed between two endpoints; injection: capacity that leaves an endpoint"]
     if any(not fabric.metrics.bisection.exact for fabric in comparison.fabrics):
         notes.append("bisection a .. b: no closed form; proven lower bound .. best cut found")
+    if "all_to_all_v" in comparison.collectives:
+        notes.append("all-to-all-v: uniform, every endpoint sends as much to each")
     if len(ranks) > 1 and "all_to_all" in comparison.collectives:
         notes.append(
             f"all-to-all: the size is what one endpoint sends, so {ranks[-1]} endpoints move "
@@ -159,8 +166,8 @@ def collective_table(result: CollectiveTable) -> RenderableType:
             label,
             *([cost.model] if models else []),
             format_quantity(cost.time, "time"),
-            format_quantity(cost.algbw, "rate"),
-            format_quantity(cost.busbw, "rate"),
+            _bandwidth(cost, cost.algbw),
+            _bandwidth(cost, cost.busbw),
             format_quantity(cost.lower_bound, "time"),
             "below the bound: not physical" if cost.below_bound else f"{cost.fraction:.1%}",
             f"{int(cost.step_repeats.sum()):,}" if cost.step_repeats.size or cost.model == "step" else "-",

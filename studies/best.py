@@ -27,7 +27,16 @@ Progress = Callable[[int, int, str], None]
 TWINS = {"blueconnect": "hierarchical"}
 """Algorithms that send the same messages as another one wherever that has levels to work on."""
 
-__all__ = ["Progress", "best_costs", "candidates", "check_sizes", "profiles", "schedules_for"]
+__all__ = [
+    "Progress",
+    "best_costs",
+    "candidates",
+    "carries_bytes",
+    "check_sizes",
+    "cost_row",
+    "profiles",
+    "schedules_for",
+]
 
 
 def check_sizes(sizes: Sequence[float]) -> NDArray[np.float64]:
@@ -51,6 +60,45 @@ def check_sizes(sizes: Sequence[float]) -> NDArray[np.float64]:
     if array.size == 0 or not np.isfinite(array).all() or array[0] < 0:
         raise UsageError(f"sizes: found {list(sizes)!r}, expected finite numbers of bytes of 0 or more")
     return array
+
+
+def cost_row(cost: CollectiveCost) -> dict[str, Any]:
+    """Flat dictionary of a cost; a collective that carries no bytes has no bandwidths.
+
+    Parameters
+    ----------
+    cost : CollectiveCost
+
+    Returns
+    -------
+    dict
+
+    Examples
+    --------
+    >>> from topo_sim.collectives import cost
+    >>> from topo_sim.topo import single_switch
+    >>> found = cost(build_schedule("barrier", "dissemination", 4, 8.0), single_switch(4))
+    >>> found.to_dict()["algbw_B_per_s"] is None, cost_row(found)["algbw_B_per_s"] is None
+    (False, True)
+    """
+    found = cost.to_dict()
+    if not carries_bytes(cost.collective):
+        found |= {"algbw_B_per_s": None, "busbw_B_per_s": None}
+    return found
+
+
+def carries_bytes(collective: str) -> bool:
+    """Whether the time of a collective depends on its size, as that of a barrier does not.
+
+    Parameters
+    ----------
+    collective : str
+
+    Returns
+    -------
+    bool
+    """
+    return collective not in COLLECTIVES or COLLECTIVES[collective].busbw_factor(2) > 0
 
 
 def candidates(

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from topo_sim.base import FaultsError, UsageError
+from topo_sim.base import FaultsError, UsageError, nearest
 from topo_sim.collectives.measured import SYSTEMS, shipped_log
 from topo_sim.collectives.measured.fitting import LARGE, Series, fit_constants
 from topo_sim.collectives.models.constants import (
@@ -17,6 +17,7 @@ from topo_sim.collectives.models.constants import (
     prior_constants,
     shipped_constants,
 )
+from topo_sim.collectives.models.layout import GENERATIONS
 from topo_sim.studies.logs import LogSorter
 from topo_sim.topo import Fabric
 from topo_sim.topo.files import Topology
@@ -104,6 +105,8 @@ class Calibration:
         Rows of the logs left out, one line each.
     uncovered : dict from str to int
         Rows of collectives that the model does not cover.
+    notes : tuple of str
+        Signs that a log was not measured on the fabric that it is compared with.
     """
 
     fabric: str
@@ -112,6 +115,7 @@ class Calibration:
     compared: tuple[Compared, ...]
     faults: tuple[str, ...]
     uncovered: dict[str, int]
+    notes: tuple[str, ...] = ()
 
     def overall(self, role: str, large: bool) -> dict[str, Any]:
         """Error over all series of a role.
@@ -214,6 +218,7 @@ class Calibration:
                 for role in ("fit", "test")
             },
             "left_out": list(self.faults),
+            "notes": list(self.notes),
             "rows_of_collectives_not_covered": self.uncovered,
             "measurements": self.rows(),
         }
@@ -235,6 +240,29 @@ def _halves(series: Sequence[Series], seed: int) -> tuple[list[Series], list[Ser
 
 def _same(a: Series, b: Series) -> bool:
     return (a.system, a.collective) == (b.system, b.collective) and np.array_equal(a.times, b.times)
+
+
+def _each_once(sorter: LogSorter, references: Sequence[str], option: str) -> list[Series]:
+    """Series of all logs, none of them twice."""
+    found: list[tuple[str, Series]] = []
+    for reference in references:
+        mine = sorter.series(reference)
+        twice = next((name for name, other in found if any(_same(s, other) for s in mine)), None)
+        if twice is not None:
+            both = "twice" if twice == reference else f"and {twice}, which have the same rows"
+            raise UsageError(f"{option}: found {reference} {both}, expected each log once")
+        found += [(reference, series) for series in mine]
+    return [series for _, series in found]
+
+
+def _not_fitted(testing: Sequence[Series], fitting: Sequence[Series], sorter: LogSorter) -> list[Series]:
+    """Leave out of a test what is fitted too, and say so."""
+    both = [s for s in testing if any(_same(s, f) for f in fitting)]
+    sorter.notes += [
+        f"--test: {system} is in --fit too, so it tests nothing"
+        for system in dict.fromkeys(s.system for s in both)
+    ]
+    return [s for s in testing if not any(s is other for other in both)]
 
 
 def _is_shipped(series: Series) -> bool:
@@ -271,7 +299,7 @@ def calibrate(
     network : str, optional
         Kind of the topology's network. Default: by its name, else InfiniBand.
     generation : str, optional
-        Of NVLink, for the topology. Default: by the rate of an endpoint.
+        Of NVLink, for the topology, or "pcie". Default: by the rate of an endpoint.
     constants : Constants, optional
         Start with these in place of the shipped ones where nothing is fitted.
     seed : int
@@ -284,7 +312,8 @@ def calibrate(
     Raises
     ------
     UsageError, FaultsError
-        If a log does not exist or has no sound row, or there is nothing to compare.
+        If a log does not exist or has no sound row, there is nothing to compare, or there is no such
+        network or generation.
 
     Examples
     --------
@@ -295,11 +324,13 @@ def calibrate(
     """
     home = topology if isinstance(topology, Fabric) else topology.fabric
     network_of(home.name, network)
+    known = (*GENERATIONS, "pcie")
+    if generation is not None and generation not in known:
+        raise UsageError(f'unknown generation "{generation}": {nearest(str(generation), known)}')
     sorter = LogSorter(home, network, generation)
-    fitting = [s for reference in fit for s in sorter.series(reference)]
+    fitting = _each_once(sorter, fit, "--fit")
     if test:
-        testing = [s for reference in test for s in sorter.series(reference)]
-        testing = [s for s in testing if not any(_same(s, f) for f in fitting)]
+        testing = _not_fitted(_each_once(sorter, test, "--test"), fitting, sorter)
     elif fit:
         fitting, testing = _halves(fitting, seed)
     else:
@@ -323,7 +354,9 @@ def calibrate(
     for s in testing:
         role = "fit" if seen and _is_shipped(s) else "test"
         compared.append(Compared(s, role, s.predicted(chosen)))
-    return Calibration(home.name, chosen, names, tuple(compared), tuple(sorter.faults), sorter.uncovered)
+    return Calibration(
+        home.name, chosen, names, tuple(compared), tuple(sorter.faults), sorter.uncovered, tuple(sorter.notes)
+    )
 
 
 def fitted_values(constants: Constants) -> Mapping[str, float]:

@@ -4,9 +4,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from topo_sim.base import CollectiveError, UsageError
 from topo_sim.collectives import CollectiveCost, LowerBound, Router, Schedule, cost_profile, lower_bound
-from topo_sim.studies.best import Progress, check_sizes, schedules_for
+from topo_sim.collectives.algorithms.registry import option_text
+from topo_sim.studies.best import Progress, check_sizes, cost_row, schedules_for
+from topo_sim.studies.collective_matrix import schedules_of_matrix
 from topo_sim.studies.compare import check_names
 from topo_sim.studies.models import AskedModel, model_costs, read_models
 from topo_sim.topo import Fabric
@@ -45,7 +50,7 @@ class CollectiveTable:
         """
         rows = []
         for label, result in zip(self.labels, self.costs, strict=True):
-            row = result.to_dict() | {"algorithm": label}
+            row = cost_row(result) | {"algorithm": label}
             busiest = row.pop("bottleneck")
             rows.append(row | {"busiest_link": busiest[0]["name"] if busiest else None})
         return rows
@@ -57,7 +62,7 @@ class CollectiveTable:
         -------
         dict
         """
-        results = [c.to_dict() | {"algorithm": a} for a, c in zip(self.labels, self.costs, strict=True)]
+        results = [cost_row(c) | {"algorithm": a} for a, c in zip(self.labels, self.costs, strict=True)]
         return {"fabric": self.fabric, "collective": self.collective, "results": results}
 
 
@@ -68,6 +73,7 @@ def cost_table(
     *,
     algorithms: Sequence[str] | None = None,
     schedule: Schedule | None = None,
+    matrix: NDArray[np.float64] | None = None,
     models: Sequence[str] = ("step",),
     ranks: int | None = None,
     routing: str | None = None,
@@ -86,6 +92,9 @@ def cost_table(
         Default: all that are defined for so many ranks.
     schedule : Schedule, optional
         Cost this one, not the algorithms.
+    matrix : ndarray of float64, shape (p, p), B, optional
+        Of an all-to-all-v: bytes from each rank to each other, in proportion to the size, which is the
+        largest sum of a row. Default: uniform.
     models : sequence of str
         Cost models, as ``NAME`` or ``NAME@SETTING=VALUE,...``: a row for each that covers the algorithm.
     ranks : int, optional
@@ -118,7 +127,13 @@ def cost_table(
         raise UsageError("models: found none, expected at least one")
     if schedule is None:
         check_names([collective], algorithms)
-        schedules = schedules_for(fabric, collective, algorithms, ranks)
+        schedules = (
+            schedules_for(fabric, collective, algorithms, ranks)
+            if matrix is None
+            else schedules_of_matrix(fabric, collective, matrix, algorithms, ranks)
+        )
+    elif matrix is not None:
+        raise UsageError("found a schedule and a matrix, expected one of the two")
     else:
         schedules = [_only(schedule, fabric, collective, algorithms, ranks)]
     p = schedules[0].ranks
@@ -197,8 +212,16 @@ def _costs(
         costs = [profile.at(size) for size in sizes]
     else:
         costs = model_costs(asked, schedule, fabric, sizes, bound, router.routing)
-    suffix = schedule.label.removeprefix(schedule.algorithm) if asked.model.chooses is None else ""
+    suffix = _options(schedule) if asked.model.chooses is None else ""
     return [(cost.algorithm + suffix, cost) for cost in costs]
+
+
+def _options(schedule: Schedule) -> str:
+    """Options in brackets, those left out that have no value; an all-to-all-v without matrix is uniform."""
+    given = [f"{name}={option_text(value)}" for name, value in schedule.options.items() if value is not None]
+    if schedule.collective.name == "all_to_all_v" and schedule.options.get("matrix", 0) is None:
+        given.append("uniform")
+    return f"({','.join(given)})" if given else ""
 
 
 def _arranged(

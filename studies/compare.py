@@ -10,7 +10,7 @@ import numpy as np
 
 from topo_sim.base import UsageError, nearest
 from topo_sim.collectives import ALGORITHMS, COLLECTIVES, CollectiveCost, Router
-from topo_sim.studies.best import Progress, best_costs, check_sizes, profiles
+from topo_sim.studies.best import Progress, best_costs, check_sizes, cost_row, profiles
 from topo_sim.studies.loading import load_all
 from topo_sim.topo import FabricMetrics, metrics
 from topo_sim.topo.files import Topology
@@ -103,7 +103,7 @@ class Comparison:
             scalars |= fabric.metrics.to_dict()
             for collective in self.collectives:
                 for size in self.sizes:
-                    result = self.cost(fabric, collective, size).to_dict()
+                    result = cost_row(self.cost(fabric, collective, size))
                     del result["bottleneck"]
                     rows.append(scalars | result)
         return rows
@@ -127,7 +127,7 @@ class Comparison:
                     "routing": fabric.routing,
                     **fabric.metrics.to_dict(),
                     "collectives": {
-                        name: [self.cost(fabric, name, size).to_dict() for size in self.sizes]
+                        name: [cost_row(self.cost(fabric, name, size)) for size in self.sizes]
                         for name in self.collectives
                     },
                 }

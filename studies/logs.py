@@ -6,9 +6,10 @@ from pathlib import Path
 
 import numpy as np
 
-from topo_sim.base import UnknownNameError, UsageError, nearest
+from topo_sim.base import UnknownNameError, UsageError, format_quantity, nearest
+from topo_sim.collectives.collective import COLLECTIVES as ALL
 from topo_sim.collectives.measured import SYSTEMS, Measurement, read_log, shipped_log
-from topo_sim.collectives.measured.fitting import Series
+from topo_sim.collectives.measured.fitting import LARGE, Series
 from topo_sim.collectives.models.calibrated import COLLECTIVES
 from topo_sim.collectives.models.constants import network_of
 from topo_sim.collectives.models.layout import layout_of
@@ -16,6 +17,8 @@ from topo_sim.topo import Fabric
 from topo_sim.topo.files import load_fabric
 
 __all__ = ["LogSorter"]
+
+_FAR = 2.0  # factor between a measured bandwidth and that of a fabric from which they do not match
 
 
 @dataclass
@@ -28,6 +31,8 @@ class LogSorter:
         For rows whose system is not a shipped one.
     network, generation : str, optional
         Of `home`, as the user says.
+    notes : list of str
+        Signs that a log was not measured on the fabric that it is compared with.
     faults : list of str
         Rows left out, one line each.
     uncovered : dict from str to int
@@ -37,6 +42,7 @@ class LogSorter:
     home: Fabric
     network: str | None
     generation: str | None
+    notes: list[str] = field(default_factory=list)
     faults: list[str] = field(default_factory=list)
     uncovered: dict[str, int] = field(default_factory=dict)
 
@@ -94,7 +100,9 @@ class LogSorter:
                     f"{where.ranks} endpoints, expected no more; name another as FABRIC={Path(path).name}"
                 )
                 continue
-            found += self._split(hardware or Path(path).stem, where, rows)
+            parts = self._split(hardware or Path(path).stem, where, rows)
+            self.notes += [note for note in _doubts(path, where, parts) if note not in self.notes]
+            found += parts
         return found
 
     def _split(self, system: str, fabric: Fabric, rows: Sequence[Measurement]) -> list[Series]:
@@ -121,3 +129,26 @@ class LogSorter:
                 )
             )
         return found
+
+
+def _doubts(path: str, fabric: Fabric, series: Sequence[Series]) -> list[str]:
+    """Say what speaks against a log being one of the fabric."""
+    found = [
+        f"{path}: has {ranks} ranks, {fabric.name} {fabric.ranks} endpoints: taken as its first {ranks}"
+        for ranks in sorted({s.layout.ranks for s in series if s.layout.ranks < fabric.ranks})
+    ]
+    for s in series:
+        layout, factor = s.layout, ALL[s.collective].busbw_factor(s.layout.ranks)
+        rates = [rate for rate in (layout.local_rate, layout.node_rate) if rate > 0]
+        large = s.sizes >= LARGE
+        if not (large.any() and rates):
+            continue
+        peak, rate = float((s.sizes[large] / s.times[large]).max()) * factor, min(rates)
+        if not rate / _FAR <= peak <= rate * _FAR:
+            what = "its machines send" if layout.nodes > 1 else "an endpoint sends"
+            found.append(
+                f"{path}: {s.collective} reaches a bus bandwidth of {format_quantity(peak, 'rate')}, on "
+                f"{fabric.name} {what} {format_quantity(rate, 'rate')}: was it measured on another "
+                f"fabric? Name that as FABRIC={Path(path).name}"
+            )
+    return found

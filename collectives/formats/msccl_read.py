@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from topo_sim.base import CollectiveError
+from topo_sim.collectives.formats.msccl_races import find_race
 from topo_sim.collectives.formats.program import RECEIVING, SENDING, Op, Place, Program
 from topo_sim.collectives.replay import replay
 from topo_sim.collectives.schedule import Schedule
@@ -34,6 +35,7 @@ class _Node:
 
     rank: int
     block: int
+    step: int
     op: Op
     before: list[int] = field(default_factory=list)
     incoming: int = -1  # the operation that sends what this one receives
@@ -69,8 +71,9 @@ def schedule_of(program: Program, faults: Faults) -> Schedule:
     Raises
     ------
     FaultsError
-        If sends and receives do not match, operations wait for each other, a chunk is read that is not
-        there, different chunks are reduced, or an output is wrong in the end.
+        If sends and receives do not match, operations wait for each other, two steps meet at a chunk and
+        nothing says which comes first, a chunk is read that is not there, different
+        chunks are reduced, or an output is wrong in the end.
     CollectiveError
         If a rank keeps several versions of a chunk at once, which a schedule cannot say.
 
@@ -92,6 +95,7 @@ def schedule_of(program: Program, faults: Faults) -> Schedule:
     run = _Run(program, faults)
     _build(run)
     _sort(run)
+    _check_races(run)
     memory = _execute(run)
     _check_outputs(run, memory)
     _order(run)
@@ -111,8 +115,7 @@ def _build(run: _Run) -> None:
     for rank, blocks in enumerate(run.program.gpus):
         for number, block in enumerate(blocks):
             first[rank, number] = len(run.nodes)
-            for op in block.ops:
-                run.nodes.append(_Node(rank, number, op))
+            run.nodes += [_Node(rank, number, s, op) for s, op in enumerate(block.ops)]
     sends: dict[tuple[int, int, int], list[int]] = {}
     receives: dict[tuple[int, int, int], list[int]] = {}
     for rank, blocks in enumerate(run.program.gpus):
@@ -162,6 +165,23 @@ def _sort(run: _Run) -> None:
     if len(run.order) < len(run.nodes):
         stuck = next(node for at, node in enumerate(run.nodes) if waits[at])
         raise run.refuse(stuck, "found operations that wait for each other, expected one that can start")
+
+
+def _check_races(run: _Run) -> None:
+    """Hold every read and write of a chunk against every write of it."""
+    before = [[*n.before, *([n.incoming] if n.incoming >= 0 else [])] for n in run.nodes]
+    ops = [(node.rank, node.op) for node in run.nodes]
+    race = find_race(ops, before, run.order, lambda rank, place: _home(run.program, rank, place))
+    if race is None:
+        return
+    first, second = run.nodes[race.first], run.nodes[race.second]
+    did, does = ("written" if writes else "read" for writes in race.writes)
+    raise run.refuse(
+        second,
+        f"found chunk {race.place.offset} of {race.place.buffer} {does} in step {second.step}, and {did} by "
+        f"tb {first.block} step {first.step} of the same gpu in no order with it, expected a depid "
+        "and deps that order them",
+    )
 
 
 def _home(program: Program, rank: int, place: Place) -> Place:

@@ -6,7 +6,15 @@ from dataclasses import dataclass
 
 from topo_sim.collectives.collective import COLLECTIVES
 
-__all__ = ["Measurement", "check_row", "collective_name", "recover_ranks", "tolerance"]
+__all__ = [
+    "Measurement",
+    "check_row",
+    "collective_name",
+    "names_another",
+    "ratio_fault",
+    "recover_ranks",
+    "tolerance",
+]
 
 _NAMES = {
     "allreduce": "all_reduce",
@@ -16,6 +24,7 @@ _NAMES = {
     "broadcast": "broadcast",
 }
 _OTHERS = ("sendrecv", "gather", "scatter", "reduce", "hypercube")
+_MOST_BYTES = 2.0**63
 _ROUNDING = 0.0051  # of a bandwidth printed with two decimals, GB/s
 
 
@@ -173,6 +182,8 @@ def check_row(
         return f"found {ranks} ranks, expected at least 1"
     if not (math.isfinite(size) and size > 0):
         return f"found size {size:g}, expected bytes of more than 0"
+    if size > _MOST_BYTES:
+        return f"found size {size:g}, expected at most 2^63 bytes"
     for value, name in ((algbw, "algbw"), (busbw, "busbw")):
         if value is not None and not (math.isfinite(value) and value >= 0):
             return f"found {name} {value:g}, expected 0 or more"
@@ -181,14 +192,34 @@ def check_row(
     rate = size / time_us / 1e3
     if abs(algbw - rate) > 0.012 * rate + _ROUNDING:
         return f"found algbw {algbw:g} GB/s, expected size/time = {rate:.2f}"
-    if busbw is None or algbw <= 2 * _ROUNDING:
+    if busbw is None:
         return None
+    return ratio_fault(collective, ranks, algbw, busbw)
+
+
+def ratio_fault(collective: str, ranks: int, algbw: float, busbw: float) -> str | None:
+    """Say whether a busbw belongs to another number of ranks.
+
+    Parameters
+    ----------
+    collective : str
+    ranks : int
+    algbw, busbw : float, GB/s
+
+    Returns
+    -------
+    str or None
+        None also where the bandwidths are too small to tell.
+
+    Examples
+    --------
+    >>> ratio_fault("all_gather", 8, 100.0, 87.5) is None
+    True
+    """
     factor = COLLECTIVES[collective].busbw_factor(ranks)
-    if abs(busbw / algbw - factor) > tolerance(algbw, factor):
-        other = recover_ranks(collective, algbw, busbw)
-        hint = f" ({busbw / algbw:.3f} is that of {other})" if other else ""
-        return (
-            f"found busbw/algbw {busbw / algbw:.3f}, expected {factor:.3f} for {ranks} ranks "
-            f"of {collective}{hint}"
-        )
-    return None
+    if algbw <= 2 * _ROUNDING or abs(busbw / algbw - factor) <= tolerance(algbw, factor):
+        return None
+    other = recover_ranks(collective, algbw, busbw)
+    hint = f" ({busbw / algbw:.3f} is that of {other})" if other else ""
+    ratio = f"found busbw/algbw {busbw / algbw:.3f}, expected {factor:.3f}"
+    return f"{ratio} for {ranks} ranks of {collective}{hint}"

@@ -302,6 +302,7 @@ fluid = register(
         evaluate=_evaluate,
         reference="topo_sim.topo.flow.simulate",
         in_network=True,
+        groups=True,
         settings={"routing": None, "overhead": 0.0, "seed": 0, "most": MOST},
     )
 )

@@ -137,7 +137,8 @@ def layout_of(fabric: Fabric, ranks: int | None = None, per_node: int | None = N
     Raises
     ------
     CollectiveError
-        If there are not so many ranks, or a rank has no way out of its machine.
+        If there are not so many ranks, they do not fill machines of `per_node`, or a rank has no way out
+        of its machine.
 
     Notes
     -----
@@ -153,10 +154,13 @@ def layout_of(fabric: Fabric, ranks: int | None = None, per_node: int | None = N
     """
     p = fabric.ranks if ranks is None else ranks
     for found, what in ((p, "ranks"), (per_node, "ranks per node")):
-        if found is not None and not 1 <= found <= fabric.ranks:
+        whole = isinstance(found, (int, np.integer)) and not isinstance(found, bool)
+        if found is not None and not (whole and 1 <= found <= fabric.ranks):
             raise CollectiveError(
                 f"{what}: found {found}, {fabric.name} has {fabric.ranks} endpoints, expected 1 to that"
             )
+    if per_node is not None and p > per_node and p % per_node:
+        raise CollectiveError(f"ranks per node: found {per_node}, expected a divisor of the {p} ranks")
     inside = _is_inside(fabric)
     label = _machines(fabric, inside) if per_node is None else np.arange(fabric.ranks) // per_node
     mine = label[:p]

@@ -80,6 +80,7 @@ loggp = register(
         evaluate=_evaluate,
         reference="Alexandrov, Ionescu, Schauser, Scheiman, LogGP: incorporating long messages into the "
         "LogP model, SPAA 1995",
+        groups=True,
         settings={"L": None, "o": 0.0, "g": 0.0, "G": None, "overhead": 0.0, "routing": None, "seed": 0},
     )
 )

@@ -70,7 +70,7 @@ def per_byte(value: Any, name: str) -> float:
     Raises
     ------
     UsageError
-        If it is no finite number of 0 or more, and no rate.
+        If it is no finite number above 0, and no rate.
 
     Examples
     --------
@@ -84,10 +84,10 @@ def per_byte(value: Any, name: str) -> float:
             return 1.0 / _RATE.read(value)
         except UnitError as error:
             raise UsageError(f"{name}: {error}, or seconds per byte as a number") from None
-    if 0 <= number < np.inf:
+    if 0 < number < np.inf:
         return number
     raise UsageError(
-        f"{name}: found {value!r}, expected seconds per byte of 0 or more, or a rate such as '50 GB/s'"
+        f"{name}: found {value!r}, expected seconds per byte of more than 0, or a rate such as '50 GB/s'"
     )
 
 

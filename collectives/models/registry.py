@@ -36,6 +36,8 @@ class CostModel:
         takes the collective and the ranks of a schedule, and looks at nothing else of it.
     in_network : bool
         Whether it covers schedules in which switches combine.
+    groups : bool
+        Whether it covers several groups of ranks at once (`topo_sim.collectives.on_groups`).
     """
 
     name: str
@@ -45,6 +47,7 @@ class CostModel:
     settings: Mapping[str, Any] = field(default_factory=dict)
     chooses: Callable[..., str] | None = field(default=None, repr=False)
     in_network: bool = False
+    groups: bool = False
 
     def complete(self, settings: Mapping[str, Any]) -> dict[str, Any]:
         """Complete settings with their defaults.
@@ -100,6 +103,12 @@ class CostModel:
         if schedule.in_network and not self.in_network and self.chooses is None:
             raise CollectiveError(
                 f'cost model {self.name} does not cover sums in switches ({schedule.algorithm}); use "step"'
+            )
+        if schedule.collective.members and not self.groups:
+            count = len(schedule.collective.members)
+            raise CollectiveError(
+                f"cost model {self.name}: found {count} group{'' if count == 1 else 's'} at once, expected "
+                'one collective over all ranks; use "step", "fluid" or "loggp"'
             )
         return self.evaluate(schedule, fabric, wanted, **self.complete(settings))
 

@@ -28,6 +28,7 @@ step = register(
         evaluate=_evaluate,
         reference="topo_sim.collectives.cost",
         in_network=True,
+        groups=True,
         settings={"routing": None, "overhead": 0.0, "seed": 0},
     )
 )

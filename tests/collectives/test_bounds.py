@@ -144,6 +144,13 @@ class TestLatency:
         assert found.time(1e6) == pytest.approx(1.0 + 1e6 * 15 / 32)
         assert found.tight(1e6) != "latency of the farthest pair"
 
+    def test_one_rank_is_what_binds_one_rank(self):
+        fabric = single_switch(4, latency=1e-6)
+        assert lower_bound("all_reduce", fabric, 1).tight(1e6) == "one rank"
+        assert lower_bound("all_reduce", fabric, 1).tight(0.0) == "one rank"
+        # No latency, no bytes: still the pair, for a group with something to say.
+        assert bound("all_reduce", single_switch(4, latency=0)).tight(0.0) == "latency of the farthest pair"
+
     def test_overhead_counts_once(self):
         fabric = single_switch(4, latency=1.0)
         assert bound("all_reduce", fabric, overhead=0.5).latency == 2.5

@@ -135,6 +135,15 @@ def test_too_few_ranks():
         on_groups(build_schedule("all_reduce", "ring", 2, 8), [[0, 3]], ranks=3)
 
 
+def test_ranks_may_be_a_numpy_integer():
+    pair = build_schedule("all_reduce", "ring", 2, 8)
+    both = concurrent([pair], [[0, 1]], ranks=np.int64(4))
+    assert (both.ranks, type(both.ranks)) == (4, int)
+    for wrong in (True, 4.0, "4"):
+        with pytest.raises(CollectiveError, match="ranks: found"):
+            concurrent([pair], [[0, 1]], ranks=wrong)
+
+
 class TestPlaced:
     def test_names_and_links_stay(self):
         fabric = torus((3, 2))

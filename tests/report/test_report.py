@@ -109,3 +109,43 @@ def test_intervals_in_tables():
     text = to_text(info_table(fabric, metrics(fabric), [("source", "made up")]), width=160)
     assert " .. " in text
     assert "made up" in text
+
+
+def test_a_barrier_has_no_bandwidth(recwarn):
+    found = cost_table(single_switch(8), "barrier", [2**30])
+    row = found.rows()[0]
+    assert row["algbw_B_per_s"] is row["busbw_B_per_s"] is None
+    assert found.to_dict()["results"][0]["algbw_B_per_s"] is None
+    text = to_text(collective_table(found), width=200)
+    assert "B/s" not in text
+    result = compare(["dgx-h100"], collectives=["barrier"], sizes=[2**20])
+    assert result.rows()[0]["busbw_B_per_s"] is None
+    assert result.to_dict()["fabrics"][0]["collectives"]["barrier"][0]["algbw_B_per_s"] is None
+    best = to_text(comparison_tables(result), width=200).partition("Best barrier")[2]
+    assert "B/s" not in best
+    figure = plot_comparison(result)
+    said = [text.get_text() for axes in figure.axes for text in axes.texts]
+    assert "barrier: no bytes, no bandwidth" in said
+    figure.canvas.draw()
+    assert not [str(w.message) for w in recwarn]
+
+
+@pytest.mark.parametrize("sizes", [[0.0], [1.0], [2.0**20], [0.0, 2.0**30], [3.0]])
+@pytest.mark.parametrize("collective", ["all_reduce", "barrier", "all_to_all"])
+def test_every_axis_of_a_picture_has_labels(collective, sizes):
+    figure = plot_comparison(compare(["dgx-h100"], collectives=[collective], sizes=sizes))
+    figure.canvas.draw()
+    panels = [axes for axes in figure.axes if axes.get_xlabel()]
+    assert len(panels) == (1 if collective == "barrier" else 2)
+    for axes in panels:
+        for axis, (low, high) in ((axes.xaxis, axes.get_xlim()), (axes.yaxis, axes.get_ylim())):
+            shown = [t for t in axis.get_majorticklocs() if low <= t <= high]
+            texts = [t.get_text() for t in axis.get_majorticklabels() if t.get_text()]
+            assert len(shown) >= 2
+            assert len(set(texts)) >= 2
+        assert ("0 B has no place" in axes.get_xlabel()) == (0.0 in sizes)
+
+
+def test_a_comparison_says_that_all_to_all_v_is_uniform():
+    text = to_text(comparison_tables(compare(["dgx-h100"], collectives=["all_to_all_v"], sizes=[1e6])), 200)
+    assert "all-to-all-v: uniform" in text

@@ -14,7 +14,7 @@ from topo_sim.collectives.measured import SYSTEMS
 from topo_sim.collectives.measured.fitting import Series, fit_constants
 from topo_sim.collectives.models.constants import prior_constants, shipped_constants
 from topo_sim.collectives.models.layout import layout_of
-from topo_sim.report import plot_calibration
+from topo_sim.report import calibration_tables, plot_calibration, to_text
 from topo_sim.studies import calibrate
 from topo_sim.studies.calibrate import fitted_values, summary
 from topo_sim.topo.files import load_fabric
@@ -241,3 +241,53 @@ def test_bad_options_end_with_two(tmp_path):
         assert result.exit_code == 2, result.output
         assert text in result.stderr
         assert "Traceback" not in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "said"),
+    [
+        ("--generation", "foo", 'unknown generation "foo": choose from'),
+        ("--generation", "hoper", 'unknown generation "hoper": did you mean "hopper"?'),
+        ("--generation", "", 'unknown generation "": choose from'),
+        ("--network", "infinband", 'unknown network "infinband": did you mean "infiniband"?'),
+    ],
+)
+def test_unknown_generations_and_networks_are_refused(option, value, said):
+    found = CliRunner().invoke(main, ["calibrate", "dgx-h100", option, value])
+    assert found.exit_code == 2
+    assert said in found.output
+
+
+def test_a_log_is_named_once_and_either_fits_or_tests():
+    fabric = load_fabric("polaris-8")
+    found = calibrate(fabric, ["polaris-8"], ["polaris-8"])
+    assert found.notes == ("--test: polaris-8 is in --fit too, so it tests nothing",)
+    with pytest.raises(UsageError, match="--fit: found polaris-8 twice, expected each log once"):
+        calibrate(fabric, ["polaris-8", "polaris-8"])
+    with pytest.raises(UsageError, match="--fit: found p5 and all, which have the same rows"):
+        calibrate(fabric, ["all", "p5"])
+    with pytest.raises(UsageError, match="--test: found dgx-h100 twice"):
+        calibrate(fabric, test=["dgx-h100", "dgx-h100"])
+    found = calibrate(fabric, ["polaris-8"], ["polaris-8", "polaris-32"])
+    assert {c.series.system for c in found.compared if c.role == "test"} == {"polaris-32"}
+    assert found.notes == ("--test: polaris-8 is in --fit too, so it tests nothing",)
+
+
+def test_a_log_of_another_fabric_is_named(tmp_path):
+    rows = "".join(f"all_reduce,8,{2**k},{2**k / 270e3 + 12:.3f}\n" for k in range(20, 33))
+    log = tmp_path / "h200.csv"
+    log.write_text("collective,n_gpus,bytes,time_us\n" + rows)
+    notes = calibrate(load_fabric("lite-torus"), test=[str(log)]).notes
+    assert len(notes) == 2
+    assert "has 8 ranks, lite-torus 256 endpoints: taken as its first 8" in notes[0]
+    assert "all_reduce reaches a bus bandwidth of 472" in notes[1]
+    assert "was it measured on another fabric? Name that as FABRIC=h200.csv" in notes[1]
+    found = CliRunner().invoke(main, ["calibrate", "lite-torus", "--test", str(log)])
+    assert found.exit_code == 0
+    assert found.stderr.count("topo-sim: note: ") == 2
+    assert calibrate(load_fabric("dgx-h100"), test=[str(log)]).notes == ()
+
+
+def test_one_outlier_is_one():
+    text = to_text(calibration_tables(calibrate(load_fabric("p5"), ["p5"])), width=200)
+    assert "1 known outlier is left out." in text

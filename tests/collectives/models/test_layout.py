@@ -79,7 +79,19 @@ def test_latencies_are_those_of_the_quickest_links():
     assert found.far == pytest.approx(6e-6)
 
 
-@pytest.mark.parametrize("settings", [{"ranks": 0}, {"ranks": 9}, {"per_node": 0}, {"per_node": 9}])
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"ranks": 0},
+        {"ranks": 9},
+        {"per_node": 0},
+        {"per_node": 9},
+        {"per_node": 3},
+        {"per_node": "x"},
+        {"per_node": 2.0},
+        {"ranks": 6, "per_node": 4},
+    ],
+)
 def test_groups_that_do_not_exist_are_refused(settings):
-    with pytest.raises(CollectiveError, match="expected 1 to that"):
+    with pytest.raises(CollectiveError, match=r"expected 1 to that|expected a divisor of the"):
         layout_of(load_fabric("dgx-h100"), **settings)
