@@ -99,7 +99,7 @@ def measure(name, method, chunks, most):
     found = time.perf_counter()
     schedule = synthesize("all_gather", fabric, size=SIZE, method=method, chunks=chunks)
     made = time.perf_counter()
-    result = cost(schedule, fabric)
+    result = cost(schedule, fabric, routing=schedule.options["routing"])
     good = result.time >= result.lower_bound * (1 - 1e-12) and (not most or schedule.step_count <= most)
     try:
         replay(schedule)

@@ -61,6 +61,8 @@ def explanation_table(result: Explanation) -> RenderableType:
         why.add_row("its links", f"{', '.join(cut.links)}; {capacity} in all; {', '.join(cut.examples)}, ...")
     if not result.cuts:
         why.add_row("tightest known", result.bound.reason)
+    if result.note:
+        why.add_row("note", result.note)
     why.add_row("latency bound", format_quantity(result.bound.latency, "time"))
     return Group(why, *_reached(result))
 
@@ -110,7 +112,9 @@ def synthesis_table(result: Synthesis) -> RenderableType:
     title = f"{COLLECTIVES[cost.collective].title} synthesized for {cost.fabric}"
     table = new_table(title, ["", ""], left=2)
     table.show_header = False
-    options = ", ".join(f"{name} {value}" for name, value in schedule.options.items())
+    table.columns[1].no_wrap = False
+    shown = {name: value for name, value in schedule.options.items() if name != "routing"}
+    options = ", ".join(f"{name} {value}" for name, value in shown.items())
     rows = [
         ("method", f"{schedule.algorithm} ({options})" if options else schedule.algorithm),
         ("ranks, routing", f"{cost.ranks:,}, {cost.routing}"),
@@ -128,6 +132,8 @@ def synthesis_table(result: Synthesis) -> RenderableType:
     if cost.bottleneck:
         busiest = cost.bottleneck[0]
         rows.append(("busiest link", f"{busiest.name} {busiest.share:.0%}, {cost.busiest_count} as busy"))
+    if result.hint:
+        rows.append(("hint", result.hint))
     for label, value in rows:
         table.add_row(label, value)
     return table

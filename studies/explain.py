@@ -71,6 +71,16 @@ class Explanation:
         """Algbw of a cost over the optimum."""
         return cost.algbw / float(self.optimum.upper)
 
+    @property
+    def note(self) -> str | None:
+        """What to know about the share of the optimum; None where all fastest algorithms stay below it."""
+        if not any(cost.in_network for cost in self.best):
+            return None
+        names = ", ".join(sorted({cost.algorithm for cost in self.best if cost.in_network}))
+        return (
+            f"{names}: sums in switches lie outside this optimum, in which ranks combine, and may exceed it"
+        )
+
     def rows(self) -> list[dict[str, Any]]:
         """One flat row per size.
 
@@ -88,6 +98,7 @@ class Explanation:
                 "optimum_exact": self.optimum.exact,
                 "share_of_optimum": self.share(cost) if cost.size else None,
                 "cut": f"{first.direction} {first.side}" if first else None,
+                "note": self.note if cost.in_network else None,
                 "cut_links": len(first.cut.links) if first else None,
                 "busiest_link": busiest[0]["name"] if busiest else None,
             }
@@ -108,6 +119,7 @@ class Explanation:
                 | {"links": list(c.links), "examples": list(c.examples)}
                 for c in self.cuts
             ],
+            "note": self.note,
             "latency_bound_s": self.bound.latency,
             "best": [
                 cost.to_dict() | {"share_of_optimum": self.share(cost) if cost.size else None}

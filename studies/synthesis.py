@@ -16,6 +16,8 @@ from topo_sim.topo import Fabric
 
 __all__ = ["Synthesis", "synthesize_schedule"]
 
+GOOD = 0.8
+
 
 @dataclass(frozen=True)
 class Synthesis:
@@ -28,11 +30,14 @@ class Synthesis:
         At the size that it was made for.
     optimum : Optimum or None
         For large sizes; None for one rank.
+    asked : tuple of str
+        What was asked for and not chosen: "method", "chunks", "routing".
     """
 
     schedule: Schedule
     cost: CollectiveCost
     optimum: Optimum | None
+    asked: tuple[str, ...] = ()
 
     @property
     def share_of_optimum(self) -> float | None:
@@ -40,6 +45,18 @@ class Synthesis:
         if self.optimum is None or not self.cost.size:
             return None
         return self.cost.algbw / float(self.optimum.upper)
+
+    @property
+    def hint(self) -> str | None:
+        """What to try where less than 80 % of the optimum is reached; else None."""
+        share = self.share_of_optimum
+        if share is None or share >= GOOD:
+            return None
+        if self.cost.fraction >= GOOD:
+            return "latency holds it back at this size: a larger one comes nearer to the optimum"
+        if self.asked:
+            return f"far from the optimum: try without {', '.join(f'--{name}' for name in self.asked)}"
+        return "far from the optimum: try --method trees with more --chunks, or a larger --size"
 
     def rows(self) -> list[dict[str, Any]]:
         """One flat row.
@@ -57,6 +74,7 @@ class Synthesis:
             "messages": self.schedule.message_count,
             "optimum_algbw_B_per_s": upper,
             "share_of_optimum": self.share_of_optimum,
+            "hint": self.hint,
             "busiest_link": busiest[0]["name"] if busiest else None,
         }
         return [row | more]
@@ -74,6 +92,7 @@ class Synthesis:
             "messages": self.schedule.message_count,
             "optimum": None if self.optimum is None else self.optimum.to_dict(),
             "share_of_optimum": self.share_of_optimum,
+            "hint": self.hint,
         }
 
 
@@ -109,6 +128,8 @@ def synthesize_schedule(
     schedule = synthesize(
         collective, fabric, ranks, size=size, method=method, chunks=chunks, seed=seed, routing=routing
     )
-    found = cost_profile(schedule, fabric, router=Router(fabric, routing, seed)).at(size)
+    chosen = str(schedule.options.get("routing", routing or fabric.routing))
+    found = cost_profile(schedule, fabric, router=Router(fabric, chosen, seed)).at(size)
     best = find_optimum(collective, fabric, schedule.ranks) if schedule.ranks > 1 else None
-    return Synthesis(schedule, found, best)
+    given = {"method": method, "chunks": chunks, "routing": routing}
+    return Synthesis(schedule, found, best, tuple(name for name, value in given.items() if value is not None))

@@ -1,19 +1,25 @@
 """The all-to-all optimum: closed forms on grids and trees, else the concurrent flow."""
 
+from collections.abc import Iterator
 from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
 from numpy.typing import NDArray
 
-from topo_sim.collectives.optimum.network import exact_capacity
+from topo_sim.collectives.optimum.cuts import gather_rate
+from topo_sim.collectives.optimum.network import Network, exact_capacity, make_network
 from topo_sim.topo import Fabric, max_concurrent_flow
 from topo_sim.topo.demands.patterns import attachment
+from topo_sim.topo.distances import hop_sum
 from topo_sim.topo.structure import Clos, Grid
 
 __all__ = ["all_to_all_rate"]
 
 ROUNDING = Fraction(1, 10**9)
+FULL = 1 - 1e-7
+CUTS_UP_TO = 2_000_000
+DISTANCE_UP_TO = 1024
 
 
 def all_to_all_rate(fabric: Fabric, ranks: int) -> tuple[Fraction, Fraction, str]:
@@ -28,14 +34,18 @@ def all_to_all_rate(fabric: Fabric, ranks: int) -> tuple[Fraction, Fraction, str
     Returns
     -------
     lower, upper : Fraction, B/s
-        Equal where there is a closed form; else set apart by what rounding may have taken (1e-9) as well.
+        Equal where there is a closed form, or where a flow reaches an exact bound to 1e-9; else set apart by
+        what rounding may have taken (1e-9) as well.
     method : str
 
     Notes
     -----
     Grid: the half cut across each axis is filled by dimension-order routing with ties split evenly, so the
     least of them is the optimum. Clos: the cuts round subtrees are filled by even splitting. Both need the
-    capacities to be equal along an axis, or within a tier.
+    capacities to be equal along an axis, or within a tier. Elsewhere a flow is the lower end, and the upper
+    end the least of what its prices prove and of bounds in fractions: ports, the least cuts of an all-gather,
+    the cuts of links that the flow fills, and all links over the distances. Where the flow comes within 1e-9
+    of such a bound, that bound is returned as the number: what misses is rounding.
 
     References
     ----------
@@ -53,14 +63,64 @@ def all_to_all_rate(fabric: Fabric, ranks: int) -> tuple[Fraction, Fraction, str
             found = closed(fabric)
             if found is not None:
                 return found, found, f"closed form: {name}"
-    flow = max_concurrent_flow(_relaying(fabric, ranks))
+    relaying = _relaying(fabric, ranks)
+    flow = max_concurrent_flow(relaying)
     scale = Fraction(ranks, ranks - 1)
-    how = {"lp": "linear program", "fptas": "approximation to a proven gap", "symmetry": "one source"}
-    return (
+    names = {"lp": "linear program", "fptas": "approximation to a proven gap", "symmetry": "one source"}
+    how = f"concurrent flow, {names.get(flow.method, flow.method)}"
+    lower, upper = (
         Fraction(flow.lower) * scale * (1 - ROUNDING),
         Fraction(flow.upper) * scale * (1 + ROUNDING),
-        f"concurrent flow, {how.get(flow.method, flow.method)}, gap {max(flow.gap, 0.0):.1g}",
     )
+    bound, reason = _exact_bound(relaying, ranks, flow.utilisation < FULL)
+    if bound <= upper and lower >= bound * (1 - 2 * ROUNDING):
+        return bound, bound, f"{reason}; reached to 1e-9 by {how}"
+    return min(lower, bound), min(upper, bound), f"{how}, gap {max(flow.gap, 0.0):.1g}"
+
+
+def _exact_bound(fabric: Fabric, ranks: int, loose: NDArray[np.bool_]) -> tuple[Fraction, str]:
+    """Least of the bounds that are quick to have in fractions, B/s; `loose` links have room in a flow."""
+    network = make_network(fabric, ranks)
+    out, into = (np.zeros(network.nodes, dtype=object) for _ in range(2))
+    np.add.at(out, network.source, network.amount)
+    np.add.at(into, network.target, network.amount)
+    port = min(int(min(out[:ranks])), int(min(into[:ranks])))
+    bounds = [(Fraction(ranks * port, ranks - 1), "ports of one rank")]
+    if ranks * (len(network.source) + ranks) <= CUTS_UP_TO:
+        cuts = [
+            ("least cut of an all-gather", gather_rate(way).inside) for way in (network, network.reversed)
+        ]
+        cuts += [("a cut of full links", inside) for inside in _behind_full_links(fabric, network, loose)]
+        bounds += [(_across(network, inside), name) for name, inside in cuts]
+    if ranks <= DISTANCE_UP_TO:
+        hops = round(hop_sum(fabric, ranks))
+        bounds.append((Fraction(ranks * int(sum(network.amount.tolist())), hops), "all links at once"))
+    rate, reason = min(bounds, key=lambda item: item[0])
+    return rate * network.unit, reason
+
+
+def _behind_full_links(
+    fabric: Fabric, network: Network, loose: NDArray[np.bool_]
+) -> Iterator[NDArray[np.bool_]]:
+    """Find what each rank reaches over links that a flow leaves room on, unless that is all ranks."""
+    from scipy.sparse import csr_array
+    from scipy.sparse.csgraph import breadth_first_order
+
+    size = len(fabric.kind)
+    ends = (fabric.link_source[loose], fabric.link_target[loose])
+    graph = csr_array((np.ones(len(ends[0])), ends), shape=(size, size))
+    for rank in range(network.ranks):
+        inside = np.zeros(size, dtype=np.bool_)
+        inside[breadth_first_order(graph, network.node[rank], return_predecessors=False)] = True
+        if not inside[network.node[: network.ranks]].all():
+            yield inside[network.node]
+
+
+def _across(network: Network, inside: NDArray[np.bool_]) -> Fraction:
+    """Bound the rate by the links between a set and the rest, units/s."""
+    within = int(inside[: network.ranks].sum())
+    room = min(network.leaving(inside), network.leaving(~inside))
+    return Fraction(room * network.ranks, within * (network.ranks - within))
 
 
 def _relaying(fabric: Fabric, ranks: int) -> Fabric:

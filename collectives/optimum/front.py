@@ -12,6 +12,7 @@ from topo_sim.collectives.optimum.all_to_all import all_to_all_rate
 from topo_sim.collectives.optimum.cuts import Cut, broadcast_rate, gather_rate
 from topo_sim.collectives.optimum.network import Network, exact_capacity, make_network
 from topo_sim.collectives.optimum.result import BindingCut, Optimum
+from topo_sim.collectives.optimum.trimming import balanced_part
 from topo_sim.topo import Fabric
 from topo_sim.topo.structure import Clos
 from topo_sim.topo.throughput.symmetry import cayley
@@ -147,9 +148,10 @@ def _solve(name: str, fabric: Fabric, network: Network) -> Optimum:
         structural = (1 + ROUNDING) / Fraction(_structural_pace(name, fabric, p))
         upper, cuts = (upper, cuts) if upper <= structural else (structural, ())
     elif not directed.balanced:
-        trimmed = directed.trimmed()
-        lower = min(factor * rate(trimmed, sinks).rate * network.unit, upper)
-        method += "; a switch that cannot send as much as it receives leaves a gap"
+        part = balanced_part(directed, gather=gather)
+        lower = min(factor * rate(part).rate * part.unit, upper)
+        if lower < upper:
+            method += "; a switch that cannot send as much as it receives leaves a gap"
     return Optimum(name, fabric.name, p, lower, upper, method, ENDPOINTS, cuts)
 
 

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from topo_sim.base import CollectiveError, RoutingError
 from topo_sim.collectives.optimum.cuts import gather_feasible, gather_rate
 from topo_sim.collectives.optimum.network import Network, make_network
+from topo_sim.collectives.optimum.trimming import balanced_part
 from topo_sim.collectives.step import Step
 from topo_sim.collectives.synthesis.packing import Tree, pack_trees
 from topo_sim.collectives.synthesis.schedules import merged_step
@@ -113,14 +114,18 @@ def find_forest(fabric: Fabric, ranks: int, *, backwards: bool = False) -> Fores
     rate = gather_rate(network).rate
     if not rate:
         raise RoutingError(f"{fabric.name}: found ranks without a path, expected all to be connected")
-    network = network if network.balanced else network.trimmed()
+    best = ranks * rate * network.unit
+    network = balanced_part(network)
     reached = gather_rate(network).rate
+    if not reached:
+        raise CollectiveError(
+            f"{fabric.name}: found switches that cannot send on what they receive, expected as much out of "
+            "each as into it to pack trees; choose another method"
+        )
     trees, per_unit = _whole_trees(network, reached)
     scaled = _in_trees(network, per_unit)
     packed = pack_trees(without_switches(scaled, trees), np.full(ranks, trees, dtype=np.int64))
-    return Forest(
-        ranks, trees, tuple(packed), ranks * trees / per_unit * network.unit, ranks * rate * network.unit
-    )
+    return Forest(ranks, trees, tuple(packed), ranks * trees / per_unit * network.unit, best)
 
 
 def alike_backwards(fabric: Fabric, ranks: int) -> bool:

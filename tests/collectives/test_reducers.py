@@ -17,7 +17,9 @@ from topo_sim.collectives import (
     shape_options,
 )
 from topo_sim.collectives.models import COST_MODELS
-from topo_sim.collectives.reducers import find_reducers
+from topo_sim.collectives.reducers import SwitchRouter, find_reducers
+from topo_sim.collectives.router import Router
+from topo_sim.collectives.step import Step
 from topo_sim.studies import cost_table
 from topo_sim.topo import Fabric, fat_tree, grouped, leaf_spine, load_fabric, single_switch, torus
 
@@ -189,3 +191,83 @@ def test_reductions_survive_graphs_and_groups():
     clos = leaf_spine(2, 2, 2, reduces="sharp")
     assert Fabric.from_graph(clos.graph).reducing("sharp").tolist() == clos.reducing("sharp").tolist()
     assert single_switch(4).reduces is None
+
+
+def unequal_planes(rng, ranks, planes, kind):
+    """Ranks joined to every plane by a cable of their own speed, or several."""
+    graph = nx.MultiDiGraph()
+    for plane in range(planes):
+        graph.add_node(f"s{plane}", kind="switch", reduces=kind)
+    least = np.full((ranks, planes), np.inf)
+    for rank in range(ranks):
+        graph.add_node(rank, kind="gpu")
+        for plane in range(planes):
+            ways = [(rank, f"s{plane}"), (f"s{plane}", rank)]
+            for ends in ways:
+                speeds = rng.integers(1, 6, int(rng.integers(1, 3))).astype(float)
+                least[rank, plane] = min(least[rank, plane], speeds.sum())
+                for speed in speeds:
+                    graph.add_edge(*ends, bandwidth=speed, latency=0)
+    return Fabric.from_graph(graph), least.min(axis=0)
+
+
+class TestUnequalPlanes:
+    """One byte goes to one switch, from every rank: the slowest link to a switch decides what it takes."""
+
+    def test_three_ranks_with_crossed_speeds(self):
+        graph = nx.Graph()
+        graph.add_nodes_from("ST", kind="switch", reduces="sharp")
+        for gpu, (s, t) in {"a": (5, 1), "b": (5, 1), "c": (1, 5)}.items():
+            graph.add_node(gpu, kind="gpu")
+            graph.add_edge(gpu, "S", bandwidth=s * 1e9, latency=0)
+            graph.add_edge(gpu, "T", bandwidth=t * 1e9, latency=0)
+        schedule = build_schedule("all_reduce", "sharp", 3, 1e9, segments=64)
+        found = cost(schedule, Fabric.from_graph(graph))
+        # Half over each switch, at 1 GB/s; up and down again takes 65 of 64 segments.
+        assert found.time == pytest.approx(0.5 * 65 / 64)
+        assert found.time >= found.lower_bound
+
+    @every
+    def test_random_planes_are_not_faster_than_any_division(self, collective, name):
+        kind = ALGORITHMS[collective][name].switches
+        for seed in range(25):
+            rng = np.random.default_rng(seed)
+            ranks, planes = int(rng.integers(2, 6)), int(rng.integers(1, 4))
+            fabric, least = unequal_planes(rng, ranks, planes, kind)
+            found = cost(build_schedule(collective, name, ranks, 1.0, segments=256), fabric)
+            assert found.time >= found.lower_bound * (1 - 1e-9)
+            if name == "sharp":  # at most the least rate of each switch, added up
+                assert 1 / least.sum() <= found.time <= 1 / least.sum() * 257 / 256 * (1 + 1e-9)
+
+    def test_rows_divide_alike_for_all_ranks(self):
+        for seed in range(10):
+            rng = np.random.default_rng(seed)
+            for kind in ("nvls", "sharp"):
+                fabric, _ = unequal_planes(rng, 4, 3, kind)
+                schedule = build_schedule("all_reduce", kind, 4, 1.0, segments=1)
+                paths = SwitchRouter(Router(fabric), schedule)
+                for step in schedule.steps:
+                    parts = []
+                    for i in range(len(step)):
+                        one = Step(step.source[[i]], step.target[[i]], 0.0, False, step.chunks)
+                        row = paths(one)
+                        near = fabric.link_source if step.source[i] >= 4 else fabric.link_target
+                        parts.append(np.bincount(near[row.links], row.share, len(fabric.kind)))
+                    assert np.allclose(parts, parts[0])
+                    assert np.isclose(parts[0].sum(), 1)
+
+    def test_planes_of_leaves_and_spines(self):
+        """A slow plane of leaves is given less, through its spine as well."""
+        graph = nx.Graph()
+        for plane, speed in enumerate((3.0, 1.0)):
+            graph.add_node(f"spine{plane}", kind="switch", reduces="sharp")
+            for leaf in range(2):
+                graph.add_node(f"leaf{plane}.{leaf}", kind="switch", reduces="sharp")
+                graph.add_edge(f"leaf{plane}.{leaf}", f"spine{plane}", bandwidth=10.0, latency=0)
+                for gpu in (2 * leaf, 2 * leaf + 1):
+                    graph.add_node(gpu, kind="gpu")
+                    graph.add_edge(gpu, f"leaf{plane}.{leaf}", bandwidth=speed, latency=0)
+        fabric = Fabric.from_graph(graph)
+        schedule = build_schedule("all_reduce", "sharp", 4, 1.0, segments=1000, tree=(2, 2))
+        found = cost(schedule, fabric)
+        assert found.time == pytest.approx(1 / 4, rel=0.01)

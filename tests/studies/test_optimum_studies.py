@@ -78,9 +78,19 @@ class TestExplain:
         assert Fraction(found.to_dict()["optimum"]["algbw_fraction_B_per_s"]) == found.optimum.algbw
 
     def test_intervals_are_shown_as_such(self):
-        found = explain(load_fabric("polaris-8"), "all_to_all", [GIB])
+        graph = nx.random_regular_graph(3, 40, seed=1)
+        found = explain(Fabric.from_graph(graph, bandwidth=1e9), "all_to_all", [GIB])
         assert not found.optimum.exact
         assert "rounding" in optimum_text(found.optimum) or ".." in optimum_text(found.optimum)
+
+    def test_sums_in_switches_are_noted(self):
+        found = explain(load_fabric("dgx-h100"), "all_reduce", [GIB])
+        assert found.share(found.best[0]) > 1
+        assert "nvls: sums in switches lie outside this optimum" in to_text(
+            explanation_table(found), width=200
+        )
+        assert found.to_dict()["note"] == found.note == found.rows()[0]["note"]
+        assert explain(load_fabric("dgx-h100"), "all_gather", [GIB]).note is None
 
     def test_bad_input(self):
         with pytest.raises(UsageError, match="one rank sends nothing"):
@@ -153,3 +163,31 @@ class TestSynthesis:
         nothing = synthesize_schedule(single_switch(4), "all_reduce", size=0)
         assert nothing.share_of_optimum is None
         to_text(synthesis_table(nothing), width=200)
+
+
+class TestRoutingAndHint:
+    def graph(self):
+        graph = nx.MultiGraph()
+        graph.add_edge(0, 1, bandwidth=5e9, latency=0)
+        graph.add_edge(0, 1, bandwidth=1e9, latency=0)
+        return Fabric.from_graph(graph)
+
+    def test_the_chosen_routing_is_shown(self):
+        result = synthesize_schedule(self.graph(), "all_gather", size=GIB)
+        assert result.cost.routing == result.schedule.options["routing"] == "wcmp_split"
+        assert result.share_of_optimum == pytest.approx(1)
+        assert result.hint is None
+        assert result.to_dict()["routing"] == result.to_dict()["options"]["routing"] == "wcmp_split"
+        assert "2, wcmp_split" in to_text(synthesis_table(result), width=120)
+
+    def test_a_hint_below_80_percent(self):
+        result = synthesize_schedule(
+            self.graph(), "all_gather", size=GIB, routing="ecmp_split", method="greedy"
+        )
+        assert result.share_of_optimum == pytest.approx(1 / 3)
+        assert result.hint == "far from the optimum: try without --method, --routing"
+        assert result.rows()[0]["hint"] == result.to_dict()["hint"] == result.hint
+        assert "try without --method, --routing" in to_text(synthesis_table(result), width=120)
+        small = synthesize_schedule(single_switch(4), "all_gather", size=1)
+        assert "latency" in small.hint
+        assert synthesize_schedule(single_switch(1), "all_gather").hint is None

@@ -161,7 +161,7 @@ def test_every_path_is_real(fabric, routing):
         hops = naive.distances(fabric, node)
         for f in np.flatnonzero(source == rank).tolist():
             goal = int(fabric.endpoints[target[f]])
-            if routing in ("ecmp_split", "widest_split"):
+            if routing in ("ecmp_split", "widest_split", "wcmp_split"):
                 check_conserved(fabric, node, goal, rows[f])
                 assert sum(share for _, share in rows[f]) == pytest.approx(hops[goal])
                 continue
@@ -205,6 +205,58 @@ def test_widest_split_prefers_the_nvswitch():
     assert naive.rows(route(plain, *ends, "widest_split")) == naive.rows(
         route(dataclasses.replace(plain, structure=None), *ends, "ecmp_split")
     )
+
+
+def _taken(fabric, node, goal, hops):
+    """What a node can send on towards the goal, and the weight of each of its next links."""
+    if node == goal:
+        return float("inf"), {}
+    weight = {}
+    for link in np.flatnonzero(fabric.link_source == node).tolist():
+        other = int(fabric.link_target[link])
+        if hops.get(other) == hops[node] - 1 and (other == goal or fabric.forwards[other]):
+            weight[link] = min(float(fabric.capacity[link]), _taken(fabric, other, goal, hops)[0])
+    return sum(weight.values()), weight
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_wcmp_split_is_in_proportion_to_capacity(seed):
+    rng = np.random.default_rng(seed)
+    graph = nx.MultiDiGraph()
+    for u in range(10):
+        graph.add_node(u, kind="gpu" if u < 6 else "switch")
+    ends = [(u, (u + 1) % 10) for u in range(10)] + [rng.choice(10, 2, False).tolist() for _ in range(40)]
+    for u, v in ends:
+        graph.add_edge(u, v, bandwidth=float(rng.integers(1, 9)))
+    fabric = Fabric.from_graph(graph, endpoints_forward=True)
+    source, target = pairs(fabric)
+    rows = naive.rows(route(fabric, source, target, "wcmp_split"))
+    for row, u, v in zip(
+        rows, fabric.endpoints[source].tolist(), fabric.endpoints[target].tolist(), strict=True
+    ):
+        if u == v:
+            assert not row
+            continue
+        check_conserved(fabric, u, v, row)
+        # Hops to v from every node: walk the graph turned round.
+        back = nx.DiGraph(zip(fabric.link_target.tolist(), fabric.link_source.tolist(), strict=True))
+        hops = nx.single_source_shortest_path_length(back, v)
+        share = dict(row)
+        for node in {int(fabric.link_source[link]) for link in share}:
+            whole, weight = _taken(fabric, node, v, hops)
+            sent = sum(share[link] for link in weight)
+            assert {link: share[link] / sent for link in weight} == pytest.approx(
+                {link: value / whole for link, value in weight.items()}
+            )
+
+
+def test_wcmp_split_is_ecmp_split_where_all_is_alike():
+    fabric = dataclasses.replace(fat_tree(4), structure=None)
+    ends = pairs(fabric)
+    for ours, theirs in zip(
+        naive.rows(route(fabric, *ends, "wcmp_split")), naive.rows(route(fabric, *ends)), strict=True
+    ):
+        assert dict(ours) == pytest.approx(dict(theirs))
 
 
 def test_ecmp_uses_all_paths_about_equally():

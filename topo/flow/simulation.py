@@ -150,7 +150,7 @@ def simulate(
     >>> paths = Paths.from_lists([[0], [0], [0]])
     >>> run = simulate(paths, [1.0], [1.0, 1.0, 2.0], after=[(1, 0)], delay=[0, 0.5, 0], bins=4)
     >>> run.start.tolist(), run.finish.tolist(), run.reshares
-    ([0.0, 2.5, 0.0], [2.0, 4.0, 3.5], 4)
+    ([0.0, 2.5, 0.0], [2.0, 4.0, 3.5], 5)
     >>> run.edges.tolist(), run.utilisation([1.0])[:, 0].tolist()
     ([0.0, 1.0, 2.0, 3.0, 4.0], [1.0, 1.0, 1.0, 1.0])
     """

@@ -6,6 +6,7 @@ from topo_sim.topo.routing import (  # noqa: F401
     ecmp_split,
     shortest,
     valiant,
+    wcmp_split,
     widest_split,
 )
 from topo_sim.topo.routing.common import ROUTINGS, Routing, route

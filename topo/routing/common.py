@@ -84,7 +84,8 @@ def route(
     fabric : Fabric
     source, target : array_like of int, shape (flows,)
         Ranks. A flow from a rank to itself crosses no link.
-    routing : {"shortest", "ecmp", "ecmp_split", "widest_split", "dimension_order", "valiant"}, optional
+    routing : str, optional
+        "shortest", "ecmp", "ecmp_split", "widest_split", "wcmp_split", "dimension_order" or "valiant".
         Default: the fabric's own.
     seed : int
         Of the hash, for routings that choose.
@@ -181,12 +182,15 @@ def search(fabric: Fabric, flows: Flows, *, hashed: bool) -> Paths:
     return _in_flow_order(begin, length, links)
 
 
-def search_shares(fabric: Fabric, flows: Flows, *, widest: bool = False) -> Paths:
-    """All shortest paths of each flow on any graph, or the widest of them, split evenly at every hop."""
-    capacity = fabric.capacity if widest else fabric.capacity[:0]
+def search_shares(fabric: Fabric, flows: Flows, *, widest: bool = False, weighted: bool = False) -> Paths:
+    """All shortest paths of each flow on any graph, or the widest of them, split evenly at every hop.
+
+    With `weighted` all of them, split in proportion to their capacity.
+    """
+    capacity = fabric.capacity if widest or weighted else fabric.capacity[:0]
     order = np.argsort(flows.target, kind="stable")
     begin, length, links, shares = search_split(
-        flows.source, flows.target, order, capacity, *_adjacency(fabric)
+        flows.source, flows.target, order, capacity, weighted, *_adjacency(fabric)
     )
     _check_found(fabric, flows, length)
     return _in_flow_order(begin, length, links, shares)

@@ -190,14 +190,26 @@ def _keep_widest(queue, reached, link_target, capacity, start, stop, hops, width
 
 
 @kernel
+def _weigh(queue, reached, link_target, capacity, start, stop, hops, width, weight):
+    """Weigh the next links of each node by what they and the ways behind them can take, in all `width`."""
+    width[queue[0]] = np.inf
+    for i in range(1, reached):
+        node = queue[i]
+        width[node] = 0.0
+        for e in range(start[node], stop[node]):
+            weight[e] = min(capacity[hops[e]], width[link_target[hops[e]]])
+            width[node] += weight[e]
+
+
+@kernel
 def search_split(
-    sources, targets, order, capacity, forwards, in_ptr, in_links, out_ptr, out_links, link_source,
+    sources, targets, order, capacity, weighted, forwards, in_ptr, in_links, out_ptr, out_links, link_source,
     link_target,
 ):  # fmt: skip
     """All shortest paths of each flow, split evenly over the next links at every hop.
 
     As `search_single`, with the share of each link beside it. With capacities (else an empty array) only
-    the widest of the shortest paths.
+    the widest of the shortest paths; or, `weighted`, all of them in proportion to their capacity.
     """
     nodes = forwards.size
     seen, wanted = np.full(nodes, -1, np.int32), np.full(nodes, -1, np.int32)
@@ -206,6 +218,7 @@ def search_split(
     front = np.empty(nodes, np.int32)
     start, stop = np.empty(nodes, np.int32), np.empty(nodes, np.int32)
     hops, width = np.empty(link_source.size, np.int32), np.zeros(nodes)
+    weight = np.empty(link_source.size if weighted else 0)
     begin, length = np.zeros(sources.size, np.int64), np.zeros(sources.size, np.int64)
     links, shares = np.empty(4 * sources.size + 16, np.int32), np.empty(4 * sources.size + 16)
     used, first, epoch = 0, 0, 0
@@ -229,7 +242,9 @@ def search_split(
             stop,
             hops,
         )
-        if capacity.size:
+        if weighted:
+            _weigh(queue, reached, link_target, capacity, start, stop, hops, width, weight)
+        elif capacity.size:
             _keep_widest(queue, reached, link_target, capacity, start, stop, hops, width)
         for i in range(first, last):
             f = order[i]
@@ -250,6 +265,8 @@ def search_split(
                 count = stop[node] - start[node]
                 part = amount[node] / max(count, 1)
                 for c in range(count):
+                    if weighted:
+                        part = amount[node] * (weight[start[node] + c] / width[node])
                     links[used], shares[used] = hops[start[node] + c], part
                     other = link_target[hops[start[node] + c]]
                     if visited[other] != f:

@@ -168,7 +168,7 @@ def max_concurrent_flow(
         As `make_demand` takes it.
     method : {"lp", "fptas", "symmetry"}, optional
         Default: "symmetry" where it fits, else "lp" up to 4,000 variables (senders times links between
-        sites), else "fptas". Asked for, "lp" takes up to 100,000, about a minute.
+        sites), else "fptas". Asked for, "lp" takes up to 250,000, a few minutes.
     gap : float
         Relative gap to reach, in (0, 1]; for "fptas".
     seed : int

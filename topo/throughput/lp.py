@@ -11,9 +11,9 @@ from topo_sim.topo.throughput.problem import Problem, Solution, check_reach, dua
 __all__ = ["lp_size", "solve_lp", "solve_program"]
 
 SIMPLEX_UP_TO = 20_000
-# About a minute of HiGHS on two busy cores: all-to-all took 30 s with 83,000 variables, 42 s with 131,000
+# A few minutes of HiGHS on two busy cores: all-to-all took 30 s with 83,000 variables, 42 s with 131,000
 # and 141 s with 205,000, hot spots 92 s with 98,000.
-MOST_VARIABLES = 100_000
+MOST_VARIABLES = 250_000
 
 
 def lp_size(problem: Problem) -> int:
@@ -35,7 +35,7 @@ def solve_lp(problem: Problem) -> Solution:
     Raises
     ------
     DemandError
-        If the program has more than 100,000 variables, which take more than about a minute, or the
+        If the program has more than 250,000 variables, which take more than a few minutes, or the
         solver gives up.
 
     Notes
@@ -51,7 +51,7 @@ def solve_lp(problem: Problem) -> Solution:
     """
     if lp_size(problem) > MOST_VARIABLES:
         raise DemandError(
-            f"lp: makes {lp_size(problem):,} variables, expected at most {MOST_VARIABLES:,}, about a minute; "
+            f"lp: makes {lp_size(problem):,} variables, expected at most {MOST_VARIABLES:,}, a few minutes; "
             'choose "fptas", or "symmetry" where the fabric looks alike from every endpoint'
         )
     check_reach(problem)

@@ -81,6 +81,8 @@ def cayley(fabric: Fabric) -> Cayley | None:
     rank = np.full(len(fabric.kind), -1, dtype=np.int64)
     rank[fabric.endpoints] = np.arange(n)
     source, target = rank[fabric.link_source], rank[fabric.link_target]
+    if np.any(source < 0) or np.any(target < 0):  # nodes that only pass on are no elements
+        return None
     elements, link_class = np.unique(_added(fabric, source, target), return_inverse=True)
     link_class = link_class.ravel().astype(np.int64)
     classes = len(elements)

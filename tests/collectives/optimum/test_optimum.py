@@ -290,11 +290,11 @@ class TestAllToAll:
         assert float(found.algbw) == pytest.approx(flow.theta * p / (p - 1), rel=1e-7)
 
     def test_an_interval_elsewhere(self):
-        found = find_optimum("all_to_all", load_fabric("polaris-8"))
+        graph = nx.random_regular_graph(3, 40, seed=1)  # too large for a linear program
+        found = find_optimum("all_to_all", Fabric.from_graph(graph, bandwidth=1.0))
         assert not found.exact
-        assert found.lower < 25 * GB < found.upper
-        assert float(found.upper / found.lower) == pytest.approx(1, rel=1e-6)
-        assert "linear program" in found.method
+        assert 0 < found.lower < found.upper < found.lower * Fraction(102, 100)
+        assert "approximation" in found.method
         assert found.to_dict()["algbw_fraction_B_per_s"] is None
 
     def test_ranks_relay_where_endpoints_do_not_forward(self):
@@ -317,7 +317,9 @@ class TestAllToAll:
         slow = dataclasses.replace(fabric, capacity=capacity)
         assert optimum("all_to_all", slow) == Fraction(1, 2)
         capacity[0] = 0.125
-        assert not find_optimum("all_to_all", dataclasses.replace(fabric, capacity=capacity)).exact
+        uneven = find_optimum("all_to_all", dataclasses.replace(fabric, capacity=capacity))
+        assert "closed form" not in uneven.method
+        assert uneven.upper < Fraction(1, 2)
 
 
 class TestRelation:

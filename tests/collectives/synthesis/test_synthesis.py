@@ -360,3 +360,52 @@ class TestChoice:
             synthesize("all_gather", single_switch(512), method="greedy")
         with pytest.raises(CollectiveError, match="at most 128 to pack trees"):
             synthesize("all_gather", single_switch(512), method="trees")
+
+
+def parallel(*speeds):
+    """Two ranks with cables of unequal speed between them."""
+    graph = nx.MultiGraph()
+    for speed in speeds:
+        graph.add_edge(0, 1, bandwidth=speed * 1e9, latency=0)
+    return Fabric.from_graph(graph)
+
+
+class TestRouting:
+    @pytest.mark.parametrize("method", ["greedy", "trees", None])
+    @pytest.mark.parametrize("collective", SYNTHESIZED)
+    def test_parallel_cables_are_filled_in_proportion(self, collective, method):
+        fabric = parallel(5, 1)
+        schedule = synthesize(collective, fabric, method=method)
+        replay(schedule)
+        assert schedule.options["routing"] == "wcmp_split"
+        found = cost(schedule, fabric, routing=schedule.options["routing"])
+        assert found.algbw == pytest.approx(float(optimum(collective, fabric)))
+        assert cost(schedule, fabric).algbw == pytest.approx(found.algbw / 3)
+
+    def test_what_is_asked_for_is_taken(self):
+        for name in ("ecmp_split", "widest_split", "shortest"):
+            for method in ("greedy", "trees", None):
+                schedule = synthesize("all_gather", parallel(5, 1), method=method, routing=name)
+                assert schedule.options["routing"] == name
+
+    def test_the_fabrics_own_stays_where_others_are_no_better(self):
+        for fabric in FABRICS[:8]:
+            assert synthesize("all_gather", fabric).options["routing"] == fabric.routing
+
+    @pytest.mark.parametrize("method", ["greedy", "trees", None])
+    def test_never_worse_than_the_fabrics_own_routing(self, method):
+        for seed in range(12):
+            rng = np.random.default_rng(seed)
+            graph = nx.MultiGraph(nx.cycle_graph(6))
+            graph.add_edges_from(rng.choice(6, 2, replace=False).tolist() for _ in range(6))
+            for node in graph:
+                graph.nodes[node]["kind"] = "gpu" if node < 4 else "switch"
+            for _, _, data in graph.edges(data=True):
+                data |= {"bandwidth": float(rng.integers(1, 9)) * 1e9, "latency": 0}
+            fabric = Fabric.from_graph(graph, endpoints_forward=True)
+            schedule = synthesize("all_gather", fabric, size=1e9, method=method)
+            replay(schedule)
+            mine = cost(schedule, fabric, routing=schedule.options["routing"])
+            own = synthesize("all_gather", fabric, size=1e9, method=method, routing=fabric.routing)
+            assert mine.time <= cost(own, fabric).time * (1 + 1e-9)
+            assert mine.time >= mine.lower_bound * (1 - 1e-9)
