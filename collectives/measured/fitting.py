@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import least_squares
 
 from topo_sim.collectives.models.calibrated import predict
 from topo_sim.collectives.models.constants import Constants, describe, prior_constants
@@ -127,6 +126,8 @@ def fit_constants(series: Sequence[Series]) -> tuple[Constants, tuple[str, ...]]
             robust = 2 * np.sign(error) * np.sqrt(np.sqrt(1 + (error / 2) ** 2) - 1) * np.sqrt(2)
             found.append(robust * _WEIGHT / np.sqrt(max(len(s.sizes), _LONG)))
         return np.concatenate([*found, z])
+
+    from scipy.optimize import least_squares  # a quarter of a second to import
 
     z = least_squares(misfit, np.zeros(len(names)), method="trf", xtol=1e-10, ftol=1e-10).x
     return at(z), names

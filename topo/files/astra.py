@@ -347,10 +347,11 @@ def save_astra(fabric: Fabric, path: str | os.PathLike[str]) -> None:
     Examples
     --------
     >>> import tempfile
+    >>> from pathlib import Path
     >>> from topo_sim.topo import torus
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     save_astra(torus((4, 4), bandwidth="50 GiB/s"), f"{folder}/network.yml")
-    ...     print(open(f"{folder}/network.yml").read(), end="")
+    ...     print(Path(folder, "network.yml").read_text(), end="")
     topology: [Ring, Ring]
     npus_count: [4, 4]
     bandwidth: [50.0, 50.0]
