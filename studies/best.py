@@ -232,6 +232,7 @@ def profiles(
     if sizes is not None:
         schedules.sort(key=lambda schedule: schedule.step_count)
     found: list[CostProfile] = []
+    fastest = np.full(0 if sizes is None else len(sizes), np.inf)
     for done, schedule in enumerate(schedules):
         if progress:
             progress(done, len(schedules), f"{collective}: {schedule.algorithm}")
@@ -239,10 +240,12 @@ def profiles(
             bound = bounds[schedule.in_network]
             each = bound.first - (overhead if schedule.in_network else 0.0)  # switches add no overhead
             floor = schedule.step_count * each + bound.pace * sizes
-            if np.all(floor >= [min(profile.time(size) for profile in found) for size in sizes]):
+            if np.all(floor >= fastest):
                 continue
         bound = bounds[schedule.in_network]
         found.append(cost_profile(schedule, fabric, overhead=overhead, bound=bound, router=router))
+        if sizes is not None:
+            fastest = np.minimum(fastest, [found[-1].time(size) for size in sizes])
     return found
 
 
