@@ -1,6 +1,6 @@
 """Tune collectives: the fastest algorithm at every size."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -18,6 +18,9 @@ from topo_sim.commands.common import (
     seed_option,
     set_option,
 )
+
+if TYPE_CHECKING:
+    from topo_sim.studies import Tuning
 
 __all__ = ["tune"]
 
@@ -81,18 +84,14 @@ def tune(
     COLLECTIVE is all_reduce unless others are named. Algorithms that are cut into segments are tried with
     1, 2, 4, ... 1024 of them; a range starts at the first byte at which its algorithm is the fastest.
     """
-    from topo_sim.report.formats import check_writable, to_json, write_text
+    from topo_sim.report.formats import to_json, write_text
 
-    for path in picture:
-        if not path.endswith((".png", ".svg", ".pdf")):
-            raise UsageError(f'--picture: found "{path}", expected a name that ends in .png, .svg or .pdf')
-    for path in (*picture, *([nccl] if nccl is not None else [])):
-        check_writable(path)
+    _check_targets(picture, nccl)
     if sizes and (low is not None or high is not None or nccl is not None):
         raise UsageError("--size: found together with --low, --high or --nccl, expected sizes or a span")
     topology = load_one(file, settings)
     from topo_sim.collectives.models.nccl_tuner import tuner_csv
-    from topo_sim.report import plot_tuning, save_figure, tuning_tables
+    from topo_sim.report import tuning_tables
     from topo_sim.studies import nccl_choices
     from topo_sim.studies import tune as run
 
@@ -144,7 +143,25 @@ def tune(
         write_text(nccl, tuner_csv(choices))
         click.echo(f"wrote {nccl}", err=True)
     if picture:
-        figure = plot_tuning(results)
-        for path in picture:
-            save_figure(figure, path)
-        click.echo(f"drew {', '.join(picture)}", err=True)
+        _draw(results, picture)
+
+
+def _check_targets(picture: tuple[str, ...], nccl: str | None) -> None:
+    """Refuse what cannot be drawn or written before any work is done."""
+    from topo_sim.report.formats import check_writable
+
+    for path in picture:
+        if not path.endswith((".png", ".svg", ".pdf")):
+            raise UsageError(f'--picture: found "{path}", expected a name that ends in .png, .svg or .pdf')
+    for path in (*picture, *([nccl] if nccl is not None else [])):
+        check_writable(path)
+
+
+def _draw(results: "list[Tuning]", picture: tuple[str, ...]) -> None:
+    """Draw the results and say where."""
+    from topo_sim.report import plot_tuning, save_figure
+
+    figure = plot_tuning(results)
+    for path in picture:
+        save_figure(figure, path)
+    click.echo(f"drew {', '.join(picture)}", err=True)
