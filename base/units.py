@@ -25,6 +25,14 @@ _TIMES = {p + "s": f for p, f in ({"": 1.0} | _SMALL).items()} | {"min": 60.0, "
 _LENGTHS = {"m": 1.0, "km": 1e3, "cm": 1e-2, "mm": 1e-3, "um": 1e-6, "nm": 1e-9}
 _WATTS = {p + "W": f for p, f in (_SI | _SMALL).items()}
 _JOULES = {p + "J": f for p, f in (_SI | _SMALL).items()}
+_PER_BIT = {f"{name}/{bit}": f for name, f in _JOULES.items() for bit in ("b", "bit")}
+_AREAS = {f"{name}2": f * f for name, f in _LENGTHS.items()}
+_DENSITIES = {f"{name}/{per}": f / m for name, f in _RATES.items() for per, m in (("mm", 1e-3), ("m", 1.0))}
+_COMPUTE = {p + unit: f for p, f in _SI.items() for unit in ("FLOPS", "FLOP/s")}
+_HERTZ = {p + "Hz": f for p, f in _SI.items()}
+_MONEY = {p + unit: f for p, f in {"": 1.0, "k": 1e3, "M": 1e6}.items() for unit in ("$", "USD")}
+_YEAR = 8760 * 3600.0
+_FAILURES = {"FIT": 1e-9 / 3600, "/h": 1 / 3600, "/year": 1 / _YEAR, "/s": 1.0}
 
 KINDS: Mapping[str, tuple[Mapping[str, float], str]] = {
     "rate": (_RATES, '"400 Gb/s" or "50 GB/s"'),
@@ -33,6 +41,19 @@ KINDS: Mapping[str, tuple[Mapping[str, float], str]] = {
     "length": (_LENGTHS, '"20 m"'),
     "power": (_WATTS, '"9 W"'),
     "energy": (_JOULES, '"5 pJ"'),
+    "energy per bit": (_PER_BIT, '"5.6 pJ/b"'),
+    "area": (_AREAS, '"814 mm2"'),
+    "defect density": ({"/cm2": 1e4, "/mm2": 1e6, "/m2": 1.0}, '"0.1 /cm2"'),
+    "bandwidth density": (_DENSITIES, '"500 Gb/s/mm"'),
+    "compute": (_COMPUTE, '"2000 TFLOPS"'),
+    "frequency": (_HERTZ, '"1.7 GHz"'),
+    "money": (_MONEY, '"300 $"'),
+    "failure rate": (_FAILURES, '"0.09 /year" or "500 FIT"'),
+    "loss": ({"dB": 1.0}, '"1.5 dB"'),
+    "loss per length": ({"dB/km": 1e-3, "dB/m": 1.0, "dB/cm": 1e2}, '"0.35 dB/km"'),
+    "optical power": ({"dBm": 1.0}, '"10 dBm"'),
+    "share": ({"%": 0.01}, '"60 %" or 0.6'),
+    "number": ({}, "2.5"),
 }
 _NUMBER = re.compile(r"\s*([-+]?(?:\d[\d_]*\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)\s*(\S*)\s*\Z")
 
@@ -67,8 +88,11 @@ def parse_quantity(value: object, kind: str) -> float:
     value : str, int or float
         For example ``"400 Gb/s"``, ``"300 ns"``, ``5e10``. ``B`` is byte and ``b`` is bit; ``k M G``
         are powers of 1000 and ``Ki Mi Gi`` powers of 1024. Text without a unit counts as SI.
-    kind : {"rate", "size", "time", "length", "power", "energy"}
-        What is expected, in B/s, B, s, m, W or J.
+    kind : str
+        What is expected: a key of `KINDS`, such as "rate" (B/s), "size" (B), "time" (s), "length" (m),
+        "area" (m2), "power" (W), "energy" (J), "energy per bit" (J/b), "loss" (dB), "optical power" (dBm),
+        "bandwidth density" (B/s/m), "defect density" (1/m2), "compute" (FLOP/s), "failure rate" (1/s),
+        "money" ($).
 
     Returns
     -------

@@ -24,18 +24,28 @@ COMMANDS = [
 ]
 
 
+GROUPS: list[str] = []  # every command of theirs is found by itself
+
+
+def leaves():
+    """Every command that is no group, by the words that call it."""
+    for name, command in main.commands.items():
+        inner = getattr(command, "commands", None)
+        yield from ((f"{name} {each}", c) for each, c in inner.items()) if inner else [(name, command)]
+
+
 def run(*arguments):
     return CliRunner().invoke(main, [str(argument) for argument in arguments])
 
 
 def examples(command):
     """Command lines at the end of a help text."""
-    text = run(*([command] if command else []), "--help").output
+    text = run(*command.split(), "--help").output
     lines = text.split("Examples:", 1)[1].splitlines()
     return [line.strip() for line in lines if line.strip().startswith("topo-sim")]
 
 
-EXAMPLES = [(command, line) for command in ["", *COMMANDS] for line in examples(command)]
+EXAMPLES = [(command, line) for command in ["", *dict(leaves())] for line in examples(command)]
 README = (ROOT / "README.md").read_text()
 README_BLOCKS = re.findall(r"```bash\n(.*?)```", README, re.DOTALL)
 README_COMMANDS = [line for line in "\n".join(README_BLOCKS).splitlines() if line.startswith("topo-sim")]
@@ -47,8 +57,8 @@ def elsewhere(tmp_path, monkeypatch):
 
 
 def test_every_command_is_known_and_has_examples():
-    assert sorted(main.commands) == sorted(COMMANDS)
-    assert {command for command, _ in EXAMPLES} == {"", *COMMANDS}
+    assert sorted(main.commands) == sorted([*COMMANDS, *GROUPS])
+    assert {command for command, _ in EXAMPLES} == {"", *dict(leaves())}
 
 
 @pytest.mark.parametrize(("command", "line"), EXAMPLES, ids=[line for _, line in EXAMPLES])
@@ -200,7 +210,7 @@ def test_validate_as_json_and_to_a_file():
 
 
 def test_every_command_takes_seed_format_and_output():
-    for command in main.commands.values():
+    for _, command in leaves():
         options = {name for option in command.params for name in option.opts}
         assert {"--seed", "--format", "--output"} <= options, command.name
 
@@ -353,7 +363,10 @@ def test_explain_formats():
     assert fraction == "3600000000000/7"
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["--version"], *[[c, "--help"] for c in COMMANDS]])
+HELPS = [["--help"], ["--version"], *([*name.split(), "--help"] for name, _ in leaves())]
+
+
+@pytest.mark.parametrize("arguments", HELPS)
 def test_help_imports_click_alone(arguments):
     code = (
         "import sys; from topo_sim.cli import main\n"
@@ -378,7 +391,7 @@ def test_python_dash_m():
 
 
 def test_every_option_has_help():
-    for name, command in main.commands.items():
+    for name, command in leaves():
         options = [p for p in command.params if isinstance(p, click.Option)]
         assert all(option.help for option in options), name
         assert command.help, name

@@ -6,14 +6,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from topo_sim.base import CollectiveError, Registry
+from topo_sim.base.files.faults import Faults
+from topo_sim.base.files.reading import read_bytes
 from topo_sim.collectives.formats.chakra import Trace, TraceNode, chakra_traces, read_trace
 from topo_sim.collectives.formats.goal import goal_text
 from topo_sim.collectives.formats.msccl_read import schedule_of
 from topo_sim.collectives.formats.msccl_write import program_of
 from topo_sim.collectives.formats.msccl_xml import parse_program, program_text
 from topo_sim.collectives.schedule import Schedule
-from topo_sim.topo.files.faults import Faults
-from topo_sim.topo.files.reading import read_bytes
 
 __all__ = [
     "FORMATS",

@@ -4,6 +4,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from topo_sim.base.files.faults import Faults
+from topo_sim.base.files.reading import read_bytes
 from topo_sim.collectives.formats.messages import Event, events, list_messages
 from topo_sim.collectives.formats.wire import (
     delimited,
@@ -15,8 +17,6 @@ from topo_sim.collectives.formats.wire import (
     text_field,
 )
 from topo_sim.collectives.schedule import Schedule
-from topo_sim.topo.files.faults import Faults
-from topo_sim.topo.files.reading import read_bytes
 
 __all__ = ["Trace", "TraceNode", "chakra_traces", "parse_trace", "read_trace"]
 

@@ -6,12 +6,12 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from topo_sim.base import CollectiveError
+from topo_sim.base.files.faults import Faults
 from topo_sim.collectives.formats.msccl_races import find_race
 from topo_sim.collectives.formats.program import RECEIVING, SENDING, Op, Place, Program
 from topo_sim.collectives.replay import replay
 from topo_sim.collectives.schedule import Schedule
 from topo_sim.collectives.step import Step
-from topo_sim.topo.files.faults import Faults
 
 __all__ = ["schedule_of"]
 

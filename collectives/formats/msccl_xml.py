@@ -8,6 +8,8 @@ from typing import Any
 from xml.etree import ElementTree
 from xml.parsers import expat
 
+from topo_sim.base.files.faults import Faults, show
+from topo_sim.base.files.reading import read_bytes
 from topo_sim.collectives.collective import COLLECTIVES, Collective
 from topo_sim.collectives.formats.program import (
     MSCCL_NAMES,
@@ -19,8 +21,6 @@ from topo_sim.collectives.formats.program import (
     Program,
     buffer_sizes,
 )
-from topo_sim.topo.files.faults import Faults, show
-from topo_sim.topo.files.reading import read_bytes
 
 __all__ = ["parse_program", "program_text", "read_program"]
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 
-from topo_sim.topo.files.faults import Faults
+from topo_sim.base.files.faults import Faults
 
 __all__ = ["delimited", "fields", "integers", "number_field", "packed_field", "split", "text_field", "varint"]
 

@@ -79,7 +79,7 @@ def test_reads(text, kind, value):
         ("1 GB/S", "rate", "unknown unit"),
         ("1 kiB", "size", "unknown unit"),
         ("1 sec", "time", "unknown unit"),
-        ("1 pJ/b", "energy", "unknown unit"),
+        ("1 pJ/b", "energy", "is an energy per bit"),
         ("1 G B", "size", "is no quantity"),
         ("", "size", '"" is no quantity'),
         ("   ", "size", "is no quantity"),

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from topo_malformed_cases import MALFORMED
 from topo_sim.base import FaultsError
-from topo_sim.topo.files import load_topology, reading, validate_file
+from topo_sim.base.files import reading
+from topo_sim.topo.files import load_topology, validate_file
 
 LINE = re.compile(r"[^\s:]+(:\d+)?: \S.*?: \S.*")
 

@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from topo_sim.base import TopologyError
+from topo_sim.base.files.faults import Faults, Place, show, suggest
+from topo_sim.base.files.reading import as_mapping, parse, read_text
 from topo_sim.topo.fabric import GPU, OCS, SWITCH, Fabric
-from topo_sim.topo.files.faults import Faults, Place, show, suggest
-from topo_sim.topo.files.reading import as_mapping, parse, read_text
 from topo_sim.topo.structure import Grid
 
 __all__ = ["AstraNetwork", "astra_network", "is_astra", "load_astra", "save_astra", "topology_of"]

@@ -5,7 +5,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from topo_sim.topo.files.faults import Faults, Place, show, suggest
+from topo_sim.base.files.faults import Faults, Place, show, suggest
 from topo_sim.topo.files.models import Document, document_model, owner
 
 __all__ = ["check_document", "describe", "fill_in", "override"]

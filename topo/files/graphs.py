@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 from xml.parsers import expat
 
-from topo_sim.topo.files.faults import Faults, Place, show
+from topo_sim.base.files.faults import Faults, Place, show
+from topo_sim.base.files.reading import MAX_DEPTH, as_mapping, parse, read_bytes, read_text
 from topo_sim.topo.files.models import LinkSpec, NodeSpec
-from topo_sim.topo.files.reading import MAX_DEPTH, as_mapping, parse, read_bytes, read_text
 
 __all__ = ["GraphData", "read_graph"]
 

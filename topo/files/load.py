@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from topo_sim.base import FaultsError, TopoSimError
+from topo_sim.base.files.faults import Faults, plain
+from topo_sim.base.files.reading import as_mapping, parse, read_text
 from topo_sim.topo.fabric import Fabric
 from topo_sim.topo.files.astra import is_astra, topology_of
 from topo_sim.topo.files.checking import check_document, fill_in, override
 from topo_sim.topo.files.connect import connected_by_construction, find_unreachable
-from topo_sim.topo.files.faults import Faults, plain
 from topo_sim.topo.files.models import Document, ExplicitFabric, GeneratedFabric
-from topo_sim.topo.files.reading import as_mapping, parse, read_text
 from topo_sim.topo.files.reference import Reference, resolve, with_settings
 from topo_sim.topo.files.wiring import wire_explicit, wire_graph
 from topo_sim.topo.generators import GENERATORS

@@ -24,7 +24,7 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from topo_sim.base import Quantity, Rate, Time
-from topo_sim.topo.files.faults import show, suggest
+from topo_sim.base.files.faults import show, suggest
 from topo_sim.topo.generators import GENERATORS
 from topo_sim.topo.generators.grouped import FabricSpec
 from topo_sim.topo.routing import ROUTINGS

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from topo_sim.base import FaultsError
-from topo_sim.topo.files.faults import Faults, show, suggest
-from topo_sim.topo.files.reading import parse
+from topo_sim.base.files.faults import Faults, show, suggest
+from topo_sim.base.files.reading import parse
 
 __all__ = ["Reference", "list_shipped", "resolve", "with_settings"]
 

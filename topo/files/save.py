@@ -12,11 +12,11 @@ import yaml
 from pydantic import ValidationError
 
 from topo_sim.base import FaultsError, TopoSimError, format_quantity, parse_quantity
+from topo_sim.base.files.faults import Faults, plain
+from topo_sim.base.files.reading import Resolver
 from topo_sim.topo.fabric import KINDS, OCS, REDUCTIONS, Fabric
-from topo_sim.topo.files.faults import Faults, plain
 from topo_sim.topo.files.load import Topology
 from topo_sim.topo.files.models import ExplicitFabric, GraphFabric
-from topo_sim.topo.files.reading import Resolver
 from topo_sim.topo.files.reference import SUFFIXES
 from topo_sim.topo.files.wiring import wire_explicit
 from topo_sim.topo.generators import GENERATORS

@@ -8,9 +8,9 @@ from typing import Any
 from pydantic import ValidationError
 
 from topo_sim.base import FaultsError
+from topo_sim.base.files.faults import Faults, Place, show, suggest
 from topo_sim.topo.fabric import Fabric
 from topo_sim.topo.files.checking import describe
-from topo_sim.topo.files.faults import Faults, Place, show, suggest
 from topo_sim.topo.files.graphs import read_graph
 from topo_sim.topo.files.models import MAX_COUNT, ExplicitFabric, GraphFabric, LinkSpec, NodeSpec
 

@@ -8,6 +8,7 @@ from xml.etree import ElementTree
 import pytest
 
 from topo_sim.base import CollectiveError, FaultsError
+from topo_sim.base.files.faults import Faults
 from topo_sim.collectives import ALGORITHMS, Schedule, build_schedule, cost, replay
 from topo_sim.collectives.formats import export_schedule, load_schedule
 from topo_sim.collectives.formats.msccl_read import schedule_of
@@ -15,7 +16,6 @@ from topo_sim.collectives.formats.msccl_write import program_of
 from topo_sim.collectives.formats.msccl_xml import parse_program, program_text
 from topo_sim.collectives.formats.program import MSCCL_NAMES
 from topo_sim.topo import single_switch
-from topo_sim.topo.files.faults import Faults
 
 GOLDEN = Path(__file__).parent / "golden"
 ALL = [

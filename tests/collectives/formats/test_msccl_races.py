@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 
 from topo_sim.base import FaultsError
+from topo_sim.base.files.faults import Faults
 from topo_sim.collectives import build_schedule, replay
 from topo_sim.collectives.formats.msccl_races import accesses, find_race
 from topo_sim.collectives.formats.msccl_read import schedule_of
 from topo_sim.collectives.formats.msccl_write import program_of
 from topo_sim.collectives.formats.msccl_xml import parse_program, program_text
 from topo_sim.collectives.formats.program import RECEIVING, SENDING, Op, Place
-from topo_sim.topo.files.faults import Faults
 
 
 def parsed(text):

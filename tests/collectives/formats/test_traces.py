@@ -9,13 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from topo_sim.base import CollectiveError, FaultsError, UnknownNameError
+from topo_sim.base.files.faults import Faults
 from topo_sim.collectives import ALGORITHMS, build_schedule
 from topo_sim.collectives.formats import FORMATS, export_schedule, read_trace
 from topo_sim.collectives.formats.chakra import RECEIVE, SEND, chakra_traces, parse_trace
 from topo_sim.collectives.formats.goal import goal_text
 from topo_sim.collectives.formats.messages import events, list_messages
 from topo_sim.collectives.formats.wire import fields, integers, number_field, packed_field, text_field, varint
-from topo_sim.topo.files.faults import Faults
 
 GOLDEN = Path(__file__).parent / "golden"
 # Traces are of messages between ranks, of equal chunks that have bytes.

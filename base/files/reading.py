@@ -17,7 +17,7 @@ from yaml.reader import Reader
 from yaml.resolver import BaseResolver
 from yaml.scanner import Scanner
 
-from topo_sim.topo.files.faults import Faults, Place, show
+from topo_sim.base.files.faults import Faults, Place, show
 
 __all__ = [
     "MAX_ALIASES",

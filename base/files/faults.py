@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from difflib import get_close_matches
 from typing import Any
 
-from topo_sim.base import FaultsError, nearest
+from topo_sim.base.errors import FaultsError
+from topo_sim.base.registry import nearest
 
 __all__ = ["MAX_FAULTS", "Faults", "Place", "plain", "show", "suggest"]
 

@@ -1,0 +1,1 @@
+"""Collectives on fabrics whose circuits change: when to reconfigure between steps, and what it costs."""

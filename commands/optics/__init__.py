@@ -1,0 +1,17 @@
+"""The commands of ``topo-sim optics``, one per file."""
+
+import click
+
+from topo_sim.commands.common import Commands
+
+__all__ = ["optics"]
+
+
+@click.group(cls=Commands)
+def optics() -> None:
+    """Show what light changes: media, loss budgets, power, circuit schedules, when to reconfigure."""
+
+
+commands: tuple[click.Command, ...] = ()
+for command in commands:
+    optics.add_command(command)

@@ -1,0 +1,1 @@
+"""The GPU itself: catalogue, die yield, cost, power and reliability."""

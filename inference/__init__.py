@@ -1,0 +1,1 @@
+"""LLM inference on a cluster: model shapes, operators, parallelism, deployment search, serving."""

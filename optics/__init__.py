@@ -1,0 +1,1 @@
+"""Light: link media, energy, loss budgets, circuit switches, circuit scheduling, reconfigurable fabrics."""

@@ -1,0 +1,1 @@
+"""Schedules of circuits for a demand: one scheduler per file, and the bound that none beats."""
