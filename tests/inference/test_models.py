@@ -63,7 +63,8 @@ def test_reference_roofline_table(name, weights, embeddings, kv):
 
 
 # Published: safetensors metadata of the Llama 3 checkpoints (8.03, 70.6, 405.9 B); GPT-3 paper, table 2.1
-# (175.0 B); Mistral AI's announcement of Mixtral 8x22B (141 B, 39 B active); DeepSeek-V3 report (671 B, 37 B active).
+# (175.0 B); Mistral AI's announcement of Mixtral 8x22B (141 B, 39 B active); DeepSeek-V3 report (671 B, 37 B
+# active).
 @pytest.mark.parametrize(
     ("name", "total", "active", "tolerance"),
     [
