@@ -1,6 +1,6 @@
 """The shape of a language model: what its weights and its KV cache take."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
@@ -279,3 +279,20 @@ class LanguageModel(Record):
         if not 0 < bytes_per_value < float("inf"):
             raise UsageError(f"found {bytes_per_value} bytes per value, expected a number above 0")
         return self.kv_values_per_token() * float(bytes_per_value)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return sizes and counts as plain data, units in the keys.
+
+        Returns
+        -------
+        dict
+            Flat; the cache for values of 2 B.
+        """
+        return {
+            **self.model_dump(),
+            "weights": self.weights(),
+            "embeddings": self.embeddings(),
+            "parameters": self.parameters(),
+            "active_parameters": self.active_parameters(),
+            "kv_bytes_per_token": self.kv_bytes_per_token(2.0),
+        }

@@ -16,6 +16,8 @@ __all__ = ["WIDE", "fit_efficiency", "predict", "splits"]
 WIDE = 2.0
 """Spread of the logarithm of a constant that the measurements alone shall decide."""
 
+_HALVES = 5
+_LEAST = 3  # rows to fit
 _ERROR = 0.05  # expected error of the logarithm of a time
 
 
@@ -87,14 +89,14 @@ def fit_efficiency(rows: Measured, device: Device, start: Efficiency, spread: fl
     return start.moved(result.x)
 
 
-def splits(rows: Measured, seeds: int = 5) -> Mapping[str, "np.ndarray[tuple[int], np.dtype[np.bool_]]"]:
+def splits(rows: Measured, seed: int = 0) -> Mapping[str, "np.ndarray[tuple[int], np.dtype[np.bool_]]"]:
     """Ways to hold back part of the rows: at random, by model, by shard size, by operator, by tokens.
 
     Parameters
     ----------
     rows : Measured
-    seeds : int
-        Random halves.
+    seed : int
+        Of the random halves.
 
     Returns
     -------
@@ -102,13 +104,13 @@ def splits(rows: Measured, seeds: int = 5) -> Mapping[str, "np.ndarray[tuple[int
         Rows that are not fitted. Splits that would leave too little to fit or nothing to test are left out.
     """
     found = {}
-    for seed in range(seeds):
-        found[f"random half {seed}"] = np.random.default_rng(seed).permutation(len(rows)) < len(rows) // 2
+    halves = np.random.default_rng(seed)
+    for i in range(_HALVES):
+        found[f"random half {i + 1}"] = halves.permutation(len(rows)) < len(rows) // 2
     for what, values in (("model", rows.model), ("TP", rows.tp), ("operator", rows.op)):
         for value in np.unique(values[rows.op != "copy"]):
             found[f"{what} {value} left out"] = values == value
     for low, high in ((1, 64), (65, 512), (513, 10**9)):
         name = f"{low} to {high} rows left out" if high < 10**9 else f"more than {low - 1} rows left out"
         found[name] = (rows.m >= low) & (rows.m <= high) & (rows.batch == 0) & (rows.op != "copy")
-    least = len(CONSTANTS)
-    return {name: held for name, held in found.items() if held.any() and (~held).sum() >= least}
+    return {name: held for name, held in found.items() if held.any() and (~held).sum() >= _LEAST}

@@ -205,8 +205,7 @@ def pass_operators(shard: Shard, work: Work, precision: Precision, fused: bool =
     Returns
     -------
     list of Operator
-        In order; `repeat` says in how many layers. Norms run over all tokens on every GPU. Communication
-        between GPUs is not in it.
+        In order; `repeat` says in how many layers. Communication between GPUs is not in it.
 
     Raises
     ------
@@ -237,9 +236,10 @@ def pass_operators(shard: Shard, work: Work, precision: Precision, fused: bool =
         else _separate_attention(make)
     )
     values = work.tokens * model.hidden
-    norm = [make.stream("norm", values, 2.0, 2.0)]
+    own = shard.own_tokens(work.tokens) * model.hidden
+    norm = [make.stream("norm", own, 2.0, 2.0)]
     if not fused:
-        norm = [make.stream("norm", values), make.stream("add", values, 2.0, 1.0)]
+        norm = [make.stream("norm", own), make.stream("add", own, 2.0, 1.0)]
     dense, sparse = model.layers - model.expert_layers, model.expert_layers
     found = [make.stream("embedding", values)]
     found += [replace(op, repeat=float(model.layers)) for op in (*norm, *attend, *norm)]

@@ -30,6 +30,8 @@ class Shard:
     kv : {"replicate", "shard"}
         Where TP exceeds the key-value heads: each GPU holds a whole head, or a head's cache is cut along
         its positions.
+    sequence_parallel : bool
+        Whether norms and additions are spread over the GPUs by tokens; otherwise every GPU does all.
 
     Raises
     ------
@@ -48,6 +50,7 @@ class Shard:
     tp: ArrayLike = 1
     ep: ArrayLike = 1
     kv: Literal["replicate", "shard"] = "replicate"
+    sequence_parallel: bool = False
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "tp", self._counts(self.tp, "TP"))
@@ -82,7 +85,7 @@ class Shard:
             fit = [each for each in range(1, whole + 1) if whole % each == 0]
             near = fit if len(fit) <= _MOST else [*fit[:_MOST], "..."]
             raise UsageError(
-                f"{self.model.name}: found {what} {parts[wrong].flat[0]:g}, expected a divisor of its {whole} "
+                f"{self.model.name}: found {what} {parts[wrong].flat[0]:g}, expected a divisor of {whole} "
                 f"{of}: {', '.join(map(str, near))}"
             )
 
@@ -111,6 +114,11 @@ class Shard:
         if self.kv == "replicate" or self.model.latent:
             return np.ones_like(self._tp)
         return np.minimum(self.model.kv_heads / self._tp, 1.0)
+
+    def own_tokens(self, tokens: Array) -> Array:
+        """Tokens whose norms one GPU computes."""
+        found: Array = np.ceil(tokens / self._tp) if self.sequence_parallel else tokens + 0 * self._tp
+        return found
 
     @property
     def ff(self) -> Array:
