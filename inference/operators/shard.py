@@ -163,7 +163,7 @@ class Shard:
         all_tokens = tokens * groups
         local = model.experts / ep
         share = model.experts_per_token / model.experts
-        met = local * -np.expm1(all_tokens * np.log1p(-min(share, 1 - 1e-15)))
+        met = local * (1 - (1 - share) ** all_tokens)
         return met, all_tokens * model.experts_per_token / ep / met
 
     def weight_bytes(self, weight: float, table: float) -> Array:
