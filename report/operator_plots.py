@@ -1,5 +1,7 @@
 """Pictures of operators: under their roofline, and modelled against measured."""
 
+from typing import Any
+
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -157,7 +159,7 @@ def _scatter(axes: Axes, fit: OperatorFit, groups: list[tuple[str, NDArray[np.bo
     axes.fill_between(ends, ends * (1 - _BAND), ends * (1 + _BAND), color="0.88", label=f"within {_BAND:.0%}")
     axes.plot(ends, ends, color="0.3", linewidth=0.9)
     for i, (text, part) in enumerate(groups):
-        look = {"color": COLOURS[i % len(COLOURS)], "marker": MARKERS[i % len(MARKERS)]}
+        look: dict[str, Any] = {"color": COLOURS[i % len(COLOURS)], "marker": MARKERS[i % len(MARKERS)]}
         axes.plot(
             measured[part], modelled[part], linestyle="none", markersize=4, alpha=0.75, label=text, **look
         )
@@ -203,7 +205,7 @@ def _held(axes: Axes, fit: OperatorFit) -> None:
     axes.hlines(y, [e.median for e in shown], [e.p90 for e in shown], color="0.7", linewidth=2.4, zorder=1)
     axes.plot([e.median for e in shown], y, "o", color=COLOURS[0], markersize=5, label="median")
     axes.plot([e.p90 for e in shown], y, "D", color=COLOURS[1], markersize=4.5, label="90th percentile")
-    axes.set_yticks(y, [e.part for e in shown])
+    axes.set_yticks(y, [e.part for e in shown], fontsize=8)
     axes.set_xlim(0, max(0.12, *(e.p90 * 1.12 for e in shown)))
     axes.xaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10]))
     axes.xaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
@@ -235,7 +237,7 @@ def plot_operator_fit(fit: OperatorFit) -> Figure:
     groups += [("attention", rows.batch > 0), ("copy", rows.op == "copy")]
     groups = [(text, part) for text, part in groups if part.any()]
     with rc_context(STYLE):
-        figure = Figure(figsize=(13, 4.6), layout="constrained")
+        figure = Figure(figsize=(13, 5.0), layout="constrained")
         first, second, third = figure.subplots(1, 3, width_ratios=(1, 1.1, 0.8))
         _scatter(first, fit, groups)
         _residuals(second, fit, groups)

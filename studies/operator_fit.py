@@ -13,7 +13,7 @@ from topo_sim.gpus import find_gpu, load_gpus
 from topo_sim.inference.measured.reading import Measured, read_measured
 from topo_sim.inference.measured.tables import source_of
 from topo_sim.inference.operators import CONSTANTS, Device, Efficiency, find_efficiency, load_efficiencies
-from topo_sim.inference.operators.fitting import WIDE, fit_efficiency, predict, splits
+from topo_sim.inference.operators.fitting import WIDE, fit_efficiency, predict, splits, transfers
 from topo_sim.studies.operators import Files, efficiency_for
 
 __all__ = ["Errors", "OperatorFit", "check_operators", "efficiency_yaml", "fit_operators"]
@@ -232,11 +232,12 @@ def fit_operators(
     fitted = fit_efficiency(rows, device, first, spread)
     modelled = predict(rows, device, fitted)
     errors = [Errors.of("all rows", modelled / rows.times)]
-    parts = splits(rows, seed)
-    for done, (part, held) in enumerate(parts.items(), 1):
+    parts = {part: (~held, held) for part, held in splits(rows, seed).items()}
+    parts.update(transfers(rows))
+    for done, (part, (keep, held)) in enumerate(parts.items(), 1):
         if progress:
             progress(done, len(parts), part)
-        kept = fit_efficiency(rows.part(~held), device, first, spread)
+        kept = fit_efficiency(rows.part(keep), device, first, spread)
         test = rows.part(held)
         errors.append(Errors.of(part, predict(test, device, kept) / test.times, True))
     return OperatorFit(str(name), source_of(str(name)), device, first, fitted, rows, modelled, tuple(errors))

@@ -203,10 +203,11 @@ def efficiency_for(gpu: str, name: str | None = None, files: Files = ()) -> tupl
 
 def _row(op: Operator, device: Device, efficiency: Efficiency, in_pass: bool) -> OperatorRow:
     found = operator_time(op, device, efficiency, in_pass)
-    sizes = (float(each) for each in (op.m, op.n, op.k, op.count))
-    traffic = (float(each) for each in (op.flops, op.weights, op.reads, op.writes))
-    times = float(found.bound), float(found.time), LIMITS[int(found.limit)]
-    return OperatorRow(op.name, op.kind, int(op.repeat), *sizes, op.form, *traffic, *times)
+    m, n, k, count = (float(each) for each in (op.m, op.n, op.k, op.count))
+    flops, weights, reads, writes = (float(each) for each in (op.flops, op.weights, op.reads, op.writes))
+    bound, time, limit = float(found.bound), float(found.time), LIMITS[int(found.limit)]
+    head = op.name, op.kind, int(op.repeat)
+    return OperatorRow(*head, m, n, k, count, op.form, flops, weights, reads, writes, bound, time, limit)
 
 
 def list_operators(

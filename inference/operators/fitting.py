@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 import numpy as np
+from numpy.typing import NDArray
 
 from topo_sim.base import UsageError
 from topo_sim.inference.measured.reading import Measured
@@ -11,7 +12,9 @@ from topo_sim.inference.operators.efficiency import CONSTANTS, SHARES, Efficienc
 from topo_sim.inference.operators.operator import Array
 from topo_sim.inference.operators.times import operator_time
 
-__all__ = ["WIDE", "fit_efficiency", "predict", "splits"]
+__all__ = ["WIDE", "fit_efficiency", "predict", "splits", "transfers"]
+
+Mask = NDArray[np.bool_]
 
 WIDE = 2.0
 """Spread of the logarithm of a constant that the measurements alone shall decide."""
@@ -89,8 +92,8 @@ def fit_efficiency(rows: Measured, device: Device, start: Efficiency, spread: fl
     return start.moved(result.x)
 
 
-def splits(rows: Measured, seed: int = 0) -> Mapping[str, "np.ndarray[tuple[int], np.dtype[np.bool_]]"]:
-    """Ways to hold back part of the rows: at random, by model, by shard size, by operator, by tokens.
+def splits(rows: Measured, seed: int = 0) -> Mapping[str, Mask]:
+    """Ways to hold back part of the rows: at random, by model, shard size, operator, tokens, duration.
 
     Parameters
     ----------
@@ -113,4 +116,30 @@ def splits(rows: Measured, seed: int = 0) -> Mapping[str, "np.ndarray[tuple[int]
     for low, high in ((1, 64), (65, 512), (513, 10**9)):
         name = f"{low} to {high} rows left out" if high < 10**9 else f"more than {low - 1} rows left out"
         found[name] = (rows.m >= low) & (rows.m <= high) & (rows.batch == 0) & (rows.op != "copy")
+    quarter, most = np.quantile(rows.times, (0.25, 0.75))
+    found["the shortest quarter left out"] = rows.times <= quarter
+    found["the longest quarter left out"] = rows.times >= most
     return {name: held for name, held in found.items() if held.any() and (~held).sum() >= _LEAST}
+
+
+def transfers(rows: Measured) -> Mapping[str, tuple[Mask, Mask]]:
+    """Harder ways to hold back rows: fit one shard size of one model alone, test the others of other models.
+
+    Parameters
+    ----------
+    rows : Measured
+
+    Returns
+    -------
+    dict from str to (ndarray of bool, ndarray of bool), shape (N,)
+        Rows that are fitted, and rows that are tested.
+    """
+    found = {}
+    known = rows.op != "copy"
+    for model in np.unique(rows.model[known]):
+        for tp in np.unique(rows.tp[known]):
+            fitted = (rows.model == model) & (rows.tp == tp) & known
+            tested = (rows.model != model) & (rows.tp != tp) & known
+            if fitted.sum() >= len(CONSTANTS) and tested.any():
+                found[f"{model} TP {tp} alone, the others tested"] = fitted, tested
+    return found
