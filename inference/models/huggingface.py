@@ -92,6 +92,8 @@ def _llama(config: _Config) -> Fields:
     fields = config.take(_DENSE, _OPTIONAL)
     if config.data.get("attention_bias") is True:
         fields["biases"] = "all" if config.data.get("mlp_bias") is True else "qkv"
+    else:
+        config.must_be("mlp_bias", False)
     return fields
 
 

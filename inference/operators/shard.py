@@ -1,5 +1,6 @@
 """How a model is cut over GPUs, and what of it one GPU holds."""
 
+import math
 from dataclasses import dataclass
 from typing import Literal
 
@@ -82,7 +83,8 @@ class Shard:
     def _divides(self, parts: Array, whole: int, what: str, of: str) -> None:
         wrong = whole % parts != 0
         if np.any(wrong):
-            fit = [each for each in range(1, whole + 1) if whole % each == 0]
+            small = [each for each in range(1, math.isqrt(whole) + 1) if whole % each == 0]
+            fit = sorted({*small, *(whole // each for each in small)})
             near = fit if len(fit) <= _MOST else [*fit[:_MOST], "..."]
             raise UsageError(
                 f"{self.model.name}: found {what} {parts[wrong].flat[0]:g}, expected a divisor of {whole} "
