@@ -223,6 +223,7 @@ def list_operators(
     kv: str | None = None,
     kv_heads: Literal["replicate", "shard"] = "replicate",
     sequence_parallel: bool = False,
+    fused: bool = True,
     in_pass: bool = True,
     level: str = "typical",
     constants: str | None = None,
@@ -250,6 +251,8 @@ def list_operators(
         Where TP exceeds the key-value heads.
     sequence_parallel : bool
         Whether norms are spread over the GPUs of a group.
+    fused : bool
+        Whether attention is one kernel, and each norm one with the addition before it.
     in_pass : bool
         Times within a pass; otherwise each operator alone, as it is measured.
     level : {"low", "typical", "high"}
@@ -279,7 +282,7 @@ def list_operators(
     chosen = find_precision(precision, kv)
     efficiency, note = efficiency_for(device.name, constants, tuple(constant_files))
     shard = Shard(shape, tp, ep, kv_heads, sequence_parallel)
-    operators = pass_operators(shard, Work(phase, batch, context), chosen)
+    operators = pass_operators(shard, Work(phase, batch, context), chosen, fused)
     rows = tuple(_row(op, device, efficiency, in_pass) for op in operators)
     notes = [note] if note else []
     if tp > shape.kv_heads and not shape.latent:

@@ -45,6 +45,7 @@ Options = dict[str, Any]
     help="Where TP exceeds the key-value heads: hold them several times, or cut their cache.",
 )  # fmt: skip
 @click.option("--sequence-parallel", is_flag=True, help="Spread norms over the GPUs of a group.")
+@click.option("--unfused", is_flag=True, help="Scores and softmax through memory, additions by themselves.")
 @click.option("--alone", is_flag=True, help="Time each operator by itself, as when it is measured.")
 @click.option(
     "--level", type=click.Choice(["low", "typical", "high"]), default="typical", show_default=True,
@@ -131,6 +132,7 @@ def _list(given: Options) -> tuple[Any, Any, Any]:
         given["model"],
         given["gpu"],
         **{name: given[name] for name in names},
+        fused=not given["unfused"],
         in_pass=not given["alone"],
         constants=given["efficiency"],
         model_files=given["models"],

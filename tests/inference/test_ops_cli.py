@@ -76,6 +76,18 @@ def test_what_is_refused(arguments, message):
     assert "Traceback" not in result.stderr
 
 
+def test_what_options_change():
+    plain = ("ops", "llama3-70b", "--tp", 8, "--phase", "prefill", "--format", "json")
+
+    def total(*more):
+        return json.loads(run(*plain, *more).stdout)["results"]["total"]["time_s"]
+
+    usual = total()
+    assert total("--unfused") > total("--alone") > 0
+    assert total("--sequence-parallel") < usual < total("--unfused")
+    assert total("--precision", "bf16") > usual > total("--precision", "fp8-all")
+
+
 def test_pictures():
     for arguments, name in (
         (("llama3-70b", "--tp", 8), "decode.png"),
