@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 __all__ = ["scale"]
 
 _MOST = 1e3
-_WITH_SHARE = ("memory", "tdp", "idle_power", "l2_cache")
+_WITH_SHARE = ("memory", "tdp", "idle_power", "l2_cache", "other_silicon")
 _LARGEST_DENOMINATOR = 1000
 
 
