@@ -21,6 +21,7 @@ __all__ = ["plot_costs", "plot_wafers"]
 # Good, good enough, lost: told apart by lightness too.
 _STATES = {WHOLE: ("#7FB8DA", "whole"), SALVAGED: ("#F6D27A", "salvaged"), LOST: ("#C44E36", "lost")}
 _LINES = ("#0072B2", "#56B4E9", "#009E73", "#A6D8B8", "#E69F00", "#CC79A7", "#8C6D31", "#BBBBBB")
+_DARK = ("#0072B2", "#009E73", "#8C6D31")
 _MOST_INPUTS = 10
 
 
@@ -43,7 +44,10 @@ def _wafer(axes: Axes, drawn: WaferMap, title: str) -> None:
     axes.set_xlim(-radius * 1.02, radius * 1.02)
     axes.set_ylim(-radius * 1.02, radius * 1.02)
     axes.set_aspect("equal")
-    axes.set_axis_off()
+    axes.set_xticks([])
+    axes.set_yticks([])
+    for spine in axes.spines.values():
+        spine.set_visible(False)
     axes.set_title(title, loc="center")
 
 
@@ -65,7 +69,7 @@ def plot_wafers(result: YieldComparison, wafers: Sequence[WaferMap]) -> Figure:
 
     model = result.rows[0].model
     with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(5.2 * len(wafers), 6.1), dpi=100, layout="constrained")
+        figure = Figure(figsize=(5.2 * len(wafers), 6.5), dpi=100, layout="constrained")
         panels = figure.subplots(1, len(wafers), squeeze=False)[0]
         for axes, die, drawn in zip(panels, result.dies, wafers, strict=True):
             row = next(r for r in result.rows if r.die is die and r.model == model)
@@ -102,7 +106,8 @@ def _stacks(axes: Axes, result: CostComparison) -> None:
         )
         for x, (h, b) in enumerate(zip(height, bottom, strict=True)):
             if h > 0.045 * reference.total():
-                axes.text(x, b + h / 2, f"{h:,.0f}", ha="center", va="center", fontsize=8)
+                ink = "white" if colour in _DARK else "black"
+                axes.text(x, b + h / 2, f"{h:,.0f}", ha="center", va="center", fontsize=8, color=ink)
         bottom += height
     most = 0.0
     for x, (bill, top) in enumerate(zip(result.bills, bottom, strict=True)):
@@ -144,13 +149,11 @@ def _tornado(axes: Axes, result: CostComparison) -> None:
         low, high = swing.cost if alone else swing.ratio
         for end, colour in ((low, COLOURS[5]), (high, COLOURS[1])):
             axes.barh(i, end - middle, left=middle, color=colour, height=0.62, zorder=3)
-        left = min(low, high)
         name, numbers = _input(swing.name, swing.value)
         axes.annotate(
             f"{name}\n{numbers}", (0, i), xycoords=("axes fraction", "data"), xytext=(-6, 0),
             textcoords="offset points", ha="right", va="center", fontsize=8,
         )  # fmt: skip
-        del left
     axes.axvline(middle, color="#333333", linewidth=1.0, zorder=4)
     if not alone and axes.get_xlim()[0] < 1 < axes.get_xlim()[1]:
         axes.axvline(1, color="#333333", linewidth=0.9, linestyle=":", zorder=4)

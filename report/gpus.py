@@ -125,8 +125,10 @@ def gpu_table(gpu: Gpu) -> RenderableType:
         ("packaging", gpu.packaging),
     ):
         table.add_row(label, text or "-", "", "")
-    note = "  value (low .. high); bandwidth of links per direction, compute dense, die fields of one compute die"
-    marks = "  recalled: from memory of the source, check before quoting; assumed: ours; computed: from the others"
+    note = "  value (low .. high); links per direction, compute dense, die fields of one compute die"
+    marks = (
+        "  recalled: from memory of the source, check before quoting; assumed: ours; computed: from others"
+    )
     return Group(table, Text(f"{note}\n{marks}", style="dim"))
 
 
@@ -162,7 +164,7 @@ def gpu_list_table(gpus: Sequence[Gpu]) -> RenderableType:
             gpu.process or "-",
             gpu.medium or "-",
         )
-    note = "  network: per direction. The rows of Lite-GPUs are recalled: 'topo-sim gpu show lite' has sources and marks"
+    note = "  network: per direction. Lite-GPUs are recalled: 'topo-sim gpu show lite' has sources and marks"
     return Group(table, Text(note, style="dim"))
 
 
@@ -228,6 +230,10 @@ def _money(value: float) -> str:
     return f"{value:,.0f}"
 
 
+def _number(value: float) -> str:
+    return f"{value:,.0f}" if abs(value) >= 1e3 else f"{value:.4g}"
+
+
 def _input(name: str, value: Range) -> tuple[str, str]:
     """Name of an input, and its range as people write it."""
     unit, size = _INPUT_UNITS.get(name, ("$", 1.0))
@@ -238,7 +244,7 @@ def _input(name: str, value: Range) -> tuple[str, str]:
     elif name.endswith("_margin"):
         unit = ""
     label = name.replace("links ", "per Gb/s of links, ").replace("_", " ")
-    numbers = " .. ".join(f"{v / size:.4g}" for v in (value.low, value.typical, value.high))
+    numbers = " .. ".join(_number(v / size) for v in (value.low, value.typical, value.high))
     return label, f"{numbers} {unit}".strip()
 
 
@@ -311,8 +317,9 @@ def cost_tables(result: CostComparison, most: int = 8) -> RenderableType:
     parts += [_swing_table(result, bill, most) for bill in shown]
     notes = [
         f"dies: {costing.model.label} yield, {'with' if costing.salvage else 'no'} salvage, counted by "
-        f"{costing.count}; {result.samples:,} draws, every input from a triangle by itself; compute: {result.precision}",
-        "low and high: every input at its cheap and at its dear end, so the ends of a ratio are in its own columns",
+        f"{costing.count}; {result.samples:,} draws, each input from a triangle by itself; compute: "
+        f"{result.precision}",
+        "low, high: every input at its cheap, its dear end; their quotients are no range of a ratio",
         "links: a GPU's own end; switches, boards, hosts and the vendor's margin are in no bill",
         *(note for bill in result.bills for note in bill.notes),
     ]

@@ -9,12 +9,12 @@ from numpy.typing import NDArray
 
 from topo_sim.base import UsageError
 from topo_sim.base.files import LEVELS, Range
-from topo_sim.gpus.catalogue import Gpu
+from topo_sim.gpus.catalogue import Gpu, find_gpu
 from topo_sim.gpus.cost import LINES, Costing, cheap_end, cost_inputs, die_cost, package_bill, salvage_of
 from topo_sim.gpus.prices import Prices
 from topo_sim.gpus.uncertainty import draw
 
-__all__ = ["CostComparison", "GpuBill", "Spread", "Swing", "compare_costs"]
+__all__ = ["CostComparison", "GpuBill", "Spread", "Swing", "compare_costs", "with_changes"]
 
 Array = NDArray[np.float64]
 _PERCENTILES = (5, 50, 95)
@@ -318,3 +318,41 @@ def compare_costs(
     base = np.broadcast_to(np.asarray(_total(gpus[0], prices, drawn, case.costing)), (samples,))
     bills = tuple(_bill(case, gpu, precision, drawn, base) for gpu in gpus)
     return CostComparison(bills, precision, samples, case.costing)
+
+
+def with_changes(
+    gpus: Sequence[Gpu], no_interposer: Sequence[str] = (), media: Mapping[str, str] | None = None
+) -> list[Gpu]:
+    """Package some of the GPUs otherwise.
+
+    Parameters
+    ----------
+    gpus : sequence of Gpu
+    no_interposer : sequence of str
+        Names, in capitals or not, of those that sit on their substrate alone.
+    media : mapping from str to str, optional
+        What the links of those are made of.
+
+    Returns
+    -------
+    list of Gpu
+
+    Raises
+    ------
+    UnknownNameError
+        If one is not among them.
+
+    Examples
+    --------
+    >>> from topo_sim.gpus import load_gpus
+    >>> changed = with_changes([load_gpus()["lite"]], ["Lite"], {"lite": "copper"})[0]
+    >>> changed.packaging, changed.medium
+    ('none', 'copper')
+    """
+    known = {gpu.name: gpu for gpu in gpus}
+    changes: dict[str, dict[str, str]] = {gpu.name: {} for gpu in gpus}
+    for name in no_interposer:
+        changes[find_gpu(name, known).name]["packaging"] = "none"
+    for name, medium in (media or {}).items():
+        changes[find_gpu(name, known).name]["medium"] = medium
+    return [gpu.model_copy(update=changes[gpu.name]) for gpu in gpus]
