@@ -16,6 +16,14 @@ __all__ = ["Record", "check", "extend", "read_catalogue"]
 M = TypeVar("M", bound=BaseModel)
 R = TypeVar("R", bound="Record")
 _LIKE = "like"
+_EXPECTED = {
+    "greater_than_equal": "at least {ge}",
+    "less_than_equal": "at most {le}",
+    "int_type": "an integer",
+    "string_type": "text",
+    "bool_type": "true or false",
+    "literal_error": "{expected}",
+}
 
 
 class Record(BaseModel):
@@ -41,6 +49,8 @@ def _describe(error: Mapping[str, Any], model: type[BaseModel]) -> str:
         return f"missing, expected {about}"
     if kind == "value_error":
         return str(error["ctx"]["error"])
+    if kind in _EXPECTED:
+        return f"found {show(error['input'])}, expected {_EXPECTED[kind].format(**error.get('ctx', {}))}"
     return f"found {show(error['input'])}, expected another value ({error['msg']})"
 
 
