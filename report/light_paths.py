@@ -35,7 +35,7 @@ def _verdict(path: LightPath, level: str) -> str:
     if budget.closes(level):
         return f"closes at {level} with {budget.slack().at(level):.2f} dB to spare"
     return (
-        f"at {level} {budget.short_by(level):.2f} dB short, broken by: {budget.broken_by(level)}; closes with "
+        f"at {level} {budget.short_by(level):.2f} dB short, broken by: {budget.broken_by(level)}; it takes "
         f"a laser of {budget.laser_needed(level):.2f} dBm, {budget.laser_factor(level):.2f} times the power"
     )
 

@@ -17,6 +17,8 @@ from topo_sim.studies.light_paths import LightPath
 __all__ = ["plot_budgets"]
 
 MOST = 6
+_BROKEN = "#B40426"
+_PLAIN: dict[str, Any] = {"facecolor": "white", "alpha": 0.6, "edgecolor": "none", "pad": 0.6}
 _LIGHT, _LOST, _NEED = COLOURS[0], COLOURS[1], COLOURS[2]
 
 
@@ -27,13 +29,13 @@ def _steps(axes: Axes, path: LightPath) -> list[str]:
     broken, at = path.budget.broken_by(), np.arange(len(fall))
     floor = path.budget.required()
     for i in range(1, len(fall)):
-        colour = "#B40426" if names[i] == broken else _LOST
+        colour = _BROKEN if names[i] == broken else _LOST
         bar: dict[str, Any] = {"width": 0.62, "color": colour, "alpha": 0.85, "zorder": 4}
         axes.bar(i, power[i] - power[i - 1], bottom=power[i - 1], **bar)
         axes.plot([i - 1.31 + 0.62, i + 0.31], [power[i - 1]] * 2, color="#555555", linewidth=0.8, zorder=5)
         lost = power[i - 1] - power[i]
         text = f"\N{MINUS SIGN}{lost:.2f}" if lost >= 0.005 else f"\N{MINUS SIGN}{lost:.1g}" if lost else "0"
-        axes.text(i, power[i - 1] + 0.12, text, ha="center", va="bottom", fontsize=7.5, zorder=7)
+        axes.text(i, power[i - 1] + 0.12, text, ha="center", va="bottom", fontsize=7.5, zorder=7, bbox=_PLAIN)
     axes.plot([-0.31, 0.31], [power[0]] * 2, color=_LIGHT, linewidth=3, zorder=5)
     axes.text(0, power[0] + 0.2, f"{power[0]:.2f} dBm", ha="center", va="bottom", fontsize=8)
     ends = [[value for _, value in path.budget.waterfall(level)] for level in ("low", "high")]
@@ -42,7 +44,7 @@ def _steps(axes: Axes, path: LightPath) -> list[str]:
     axes.fill_between(wide, low, high, step="mid", color=_LIGHT, alpha=0.1, zorder=1, linewidth=0)
     last = len(fall)
     look: dict[str, Any] = {"width": 0.62, "zorder": 4}
-    colour = _NEED if path.budget.closes() else "#B40426"
+    colour = _NEED if path.budget.closes() else _BROKEN
     axes.bar(last, power[-1] - floor, bottom=floor, color=colour, alpha=0.9, **look)
     top = max(power[-1], floor)
     slack = path.budget.slack().typical
@@ -87,7 +89,8 @@ def plot_budgets(paths: Sequence[LightPath]) -> Figure:
             Patch(color=_LIGHT, alpha=0.15, label="low to high"),
             Patch(color=_LOST, label="loss, typical"),
             Line2D([], [], color=_NEED, linewidth=1.4, label="sensitivity and margin, band: low to high"),
-            Patch(color="#B40426", label="breaks the budget"),
         ]
+        if not all(path.budget.closes() for path in shown):
+            handles.append(Patch(color=_BROKEN, label="breaks the budget"))
         figure.legend(handles=handles, loc="outside lower center", ncols=5, frameon=False, fontsize=8)
     return figure
