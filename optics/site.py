@@ -159,9 +159,12 @@ def read_site(topology: Topology, faults: Faults | None = None) -> Site:
         raise FaultsError(faults.text)
     files = [] if spec.catalogue is None else [Path(topology.path).parent / spec.catalogue]
     try:
+        for file in files:
+            read_text(file, faults, ("optics", "catalogue"))
         optics = load_optics(files)
     except FaultsError as error:
-        raise FaultsError([*faults.text, *error.faults]) from None
+        own = [fault for fault in error.faults if fault not in faults.found]
+        raise FaultsError([*faults.text, *own]) from None
     optics = _extended(optics, spec, faults)
     circuit = _named(optics.circuit_switches, "circuit_switch", spec.circuit_switch, faults)
     packet = _named(optics.packet_switches, "packet_switch", spec.packet_switch, faults)

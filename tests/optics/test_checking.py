@@ -87,7 +87,7 @@ def test_shipped_files_have_no_fault(name):
         (TORUS, {"fibre": "-3 m"}, "optics.fibre", "0 or more"),
         (TORUS, {"passes": 0}, "optics.passes", "at least 1"),
         (TORUS, {"passes": True}, "optics.passes", "found true"),
-        (TORUS, {"catalogue": "no.yaml"}, "the file", "cannot be read"),
+        (TORUS, {"catalogue": "no.yaml"}, "optics.catalogue", "cannot be read"),
         (
             TORUS | {"medium": "copper"},
             {"floor_plan": SPREAD},
