@@ -64,7 +64,7 @@ def test_shipped_files_have_no_fault(name):
         (TORUS, {"circuit_switch": "piezo"}, "optics.circuit_switch", "without circuit switches"),
         (TORUS, {"media": {"cpo": {"laser": "5 dBm"}}}, "fabric.medium", "3.51 dB short and 20 m"),
         (TORUS, {"media": {"cpo": {"coupler_loss": "-1 dB"}}}, "optics.media.cpo.coupler_loss", "at least 0"),
-        (TORUS, {"media": {"cpo": {"lasr": 1}}}, "optics.media.cpo.lasr", 'did you mean "laser"'),
+        (TORUS, {"media": {"cpo": {"lazer": 1}}}, "optics.media.cpo.lazer", 'did you mean "laser"'),
         (TORUS, {"media": {"cpo": {"penalty": None, "modulator_loss": None}}}, "optics", "modulator_loss"),
         (TORUS, {"media": 3}, "optics.media", "expected a mapping from names"),
         (TORUS, {"floor": {}}, "optics.floor", 'did you mean "floor_plan"'),
@@ -138,6 +138,14 @@ def test_what_mends_a_fault_mends_it(write):
     assert validate_topology(write(TORUS | {"medium": "copper"}, {"floor_plan": CLOSE})) == []
     stretched = {"floor_plan": SPREAD, "media": {"copper": {"reach": "20 m"}}}
     assert validate_topology(write(TORUS | {"medium": "copper"}, stretched)) == []
+
+
+def test_the_documented_example_is_sound(tmp_path):
+    text = (Path(__file__).resolve().parents[2] / "docs" / "topology-files.md").read_text()
+    blocks = [block.partition("```")[0] for block in text.split("```yaml\n")[1:]]
+    (block,) = [block for block in blocks if "optics:" in block]
+    (tmp_path / "example.yaml").write_text(block)
+    assert validate_topology(str(tmp_path / "example.yaml")) == []
 
 
 def test_circulators_and_palomars_ports(write):

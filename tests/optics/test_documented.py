@@ -8,7 +8,7 @@ CARD = Path(__file__).resolve().parents[2] / "docs" / "models" / "optics.md"
 
 
 def written(value, factor):
-    texts = [f"{number * factor:.3g}" for number in (value.low, value.typical, value.high)]
+    texts = [f"{number * factor:.4g}" for number in (value.low, value.typical, value.high)]
     return f"{texts[0] if len(set(texts)) == 1 else ' .. '.join(texts)}, {value.mark}"
 
 
