@@ -298,6 +298,6 @@ def package_bill(
     bill["lost in assembly"] = inside * (1 / good - 1)
     watts = gpu.need("tdp", "the cost of its cooling").typical
     wet = np.asarray(watts > values["liquid_above"])
-    per_watt = np.where(wet, values["liquid_per_watt"], values["air_per_watt"])[()]
-    bill["cooling"] = watts * per_watt
+    per_watt: Any = np.where(wet, values["liquid_per_watt"], values["air_per_watt"])
+    bill["cooling"] = watts * per_watt[()]
     return {line: bill[line] for line in LINES}

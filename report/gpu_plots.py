@@ -40,7 +40,8 @@ def _wafer(axes: Axes, drawn: WaferMap, title: str) -> None:
             Rectangle((x, y), placed.width * mm, placed.height * mm) for x, y in low[drawn.state == state]
         ]
         axes.add_collection(PatchCollection(boxes, facecolor=colour, edgecolor="white", linewidth=0.5))
-    axes.scatter(*(drawn.defects * mm).T, s=3.5, color="black", linewidths=0, zorder=4)
+    x, y = drawn.defects.T * mm
+    axes.scatter(x, y, s=3.5, color="black", linewidths=0, zorder=4)
     axes.set_xlim(-radius * 1.02, radius * 1.02)
     axes.set_ylim(-radius * 1.02, radius * 1.02)
     axes.set_aspect("equal")

@@ -148,8 +148,8 @@ def gpu_list_table(gpus: Sequence[Gpu]) -> RenderableType:
     -------
     rich renderable
     """
-    columns = ["GPU", "BF16 TFLOPS", "FP8 TFLOPS", "memory GB", "GB/s", "network GB/s", "SMs", "dies", "mm2 each",
-               "TDP W", "W/mm2", "max GPUs", "process", "links"]  # fmt: skip
+    columns = ["GPU", "BF16 TFLOPS", "FP8 TFLOPS", "memory GB", "GB/s", "network GB/s", "SMs", "dies",
+               "mm2 each", "TDP W", "W/mm2", "max GPUs", "process", "links"]  # fmt: skip
     table = new_table("GPUs: typical values", columns)
     for gpu in gpus:
         peaks = [gpu.compute.get(key) for key in ("bf16", "fp8")]

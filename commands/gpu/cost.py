@@ -1,16 +1,17 @@
 """The bill of a GPU package."""
 
+from typing import TYPE_CHECKING
+
 import click
 
 from topo_sim.commands.common import emit, examples, output_options, seed_option
-from topo_sim.commands.gpu.common import (
-    catalogue_option,
-    check_pictures,
-    draw,
-    find_all,
-    picture_option,
-    read_pairs,
-)
+from topo_sim.commands.gpu.common import catalogue_option, find_all, read_pairs
+from topo_sim.commands.optics.pictures import check_pictures, draw, picture_option
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from topo_sim.studies.gpu_cost import CostComparison
 
 __all__ = ["cost"]
 
@@ -112,10 +113,7 @@ def cost(
     from topo_sim.report import to_json
     from topo_sim.report.gpus import cost_tables
 
-    if picture:
-        from topo_sim.report.gpu_plots import plot_costs
-
-        draw(plot_costs(result), picture)
+    draw(picture, lambda: _figure(result))
     inputs = {
         "gpus": list(chosen),
         "model": model,
@@ -137,3 +135,9 @@ def cost(
         lambda: to_json("gpu cost", inputs, result.to_dict()),
         lambda: [row for each in result.bills for row in each.rows()],
     )
+
+
+def _figure(result: "CostComparison") -> "Figure":
+    from topo_sim.report.gpu_plots import plot_costs
+
+    return plot_costs(result)

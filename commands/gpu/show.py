@@ -45,7 +45,9 @@ def show(
 
     factors = {"compute": compute, "memory_bandwidth": memory_bandwidth, "network": network}
     if scale is not None or any(value != 1 for value in factors.values()):
-        gpu = gpu.scaled(read_share(scale or "1"), **factors)
+        gpu = gpu.scaled(
+            read_share(scale or "1"), compute=compute, memory_bandwidth=memory_bandwidth, network=network
+        )
     rows = gpu_rows(gpu)
     about = {
         "gpu": gpu.name,

@@ -1,5 +1,7 @@
 """Yield of dies."""
 
+from typing import TYPE_CHECKING
+
 import click
 
 from topo_sim.commands.common import (
@@ -9,7 +11,13 @@ from topo_sim.commands.common import (
     parse_quantities,
     seed_option,
 )
-from topo_sim.commands.gpu.common import catalogue_option, check_pictures, draw, find_all, picture_option
+from topo_sim.commands.gpu.common import catalogue_option, find_all
+from topo_sim.commands.optics.pictures import check_pictures, draw, picture_option
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from topo_sim.studies.gpu_yield import Die, YieldComparison
 
 __all__ = ["yields"]
 
@@ -68,7 +76,7 @@ def yields(
     GPU is h100 and lite unless others or --area are given; the first is what the others are compared with.
     --picture draws one wafer of each for the seed, by the first model.
     """
-    from topo_sim.studies.gpu_yield import compare_yields, die_of, die_of_area, draw_wafers
+    from topo_sim.studies.gpu_yield import compare_yields, die_of, die_of_area
 
     check_pictures(picture)
     chosen = names or (() if areas else ("h100", "lite"))
@@ -80,11 +88,7 @@ def yields(
     from topo_sim.report import to_json
     from topo_sim.report.gpus import yield_tables
 
-    if picture:
-        from topo_sim.report.gpu_plots import plot_wafers
-
-        drawn = draw_wafers(dies, density, result.rows[0].model.label, salvage, seed)
-        draw(plot_wafers(result, drawn), picture)
+    draw(picture, lambda: _figure(result, dies, density, salvage, seed))
     inputs = {
         "gpus": list(chosen),
         "areas": list(areas),
@@ -102,3 +106,12 @@ def yields(
         lambda: to_json("gpu yield", inputs, result.to_dict()),
         lambda: [row.to_dict() for row in result.rows],
     )
+
+
+def _figure(
+    result: "YieldComparison", dies: "list[Die]", density: float, salvage: bool, seed: int
+) -> "Figure":
+    from topo_sim.report.gpu_plots import plot_wafers
+    from topo_sim.studies.gpu_yield import draw_wafers
+
+    return plot_wafers(result, draw_wafers(dies, density, result.rows[0].model.label, salvage, seed))
