@@ -13,9 +13,11 @@ from topo_sim.commands.convert import convert
 from topo_sim.commands.explain import explain
 from topo_sim.commands.export import export
 from topo_sim.commands.flow import flow
+from topo_sim.commands.gpu import gpu
 from topo_sim.commands.inference import inference
 from topo_sim.commands.info import info
 from topo_sim.commands.list_names import list_names
+from topo_sim.commands.optics import optics
 from topo_sim.commands.synthesize import synthesize
 from topo_sim.commands.throughput import throughput
 from topo_sim.commands.tune import tune
@@ -45,7 +47,9 @@ def main(debug: bool) -> None:
 commands = (
     *(compare, info, validate, collective, explain, synthesize, tune, flow, throughput),
     *(calibrate, export, convert, list_names),
-    *(inference,),
+    gpu,
+    inference,
+    optics,
 )
 for command in commands:
     main.add_command(command)

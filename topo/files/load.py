@@ -71,9 +71,22 @@ class Topology:
         return about.h100_equivalents if about else None
 
     @property
+    def gpu(self) -> str | None:
+        """What its endpoints are, by a name of the catalogue of GPUs, if the file states it.
+
+        Nothing here knows whether there is such a GPU.
+        """
+        return self.document.gpu
+
+    @property
     def parameters(self) -> dict[str, Any]:
         """Value of every parameter."""
         return dict(self.document.parameters)
+
+    @property
+    def optics(self) -> dict[str, Any]:
+        """What the file says of light, as plain data; the room `optics` reads and checks it."""
+        return dict(self.document.optics or {})
 
     def __repr__(self) -> str:
         return f"<Topology {self.name}: {self.fabric!r}>"

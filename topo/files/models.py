@@ -167,11 +167,15 @@ class Document(_Strict):
     description: Text | None = Field(None, description="what the fabric is")
     source: Text | None = Field(None, description="where its numbers come from")
     endpoint_is: EndpointIs | None = Field(None, description="what one endpoint counts for")
+    gpu: Name | None = Field(None, description="the name of its endpoints' type in the catalogue of GPUs")
     routing: Annotated[Text, AfterValidator(_routing)] | None = Field(
         None, description="routing used where none is asked for; default: the generator's, or ecmp_split"
     )
     parameters: dict[ParameterName, Value] = Field(
-        default_factory=dict, description="named values; $name inside fabric refers to one"
+        default_factory=dict, description="named values; $name inside fabric or optics refers to one"
+    )
+    optics: dict[str, Any] | None = Field(
+        None, description="the light of it: floor plan, circuit switch, changes to the catalogue of media"
     )
     fabric: Any = Field(description="the network: a generator, nodes and links, or a graph")
 
