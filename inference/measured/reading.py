@@ -13,7 +13,14 @@ import numpy as np
 from topo_sim.base import UnknownNameError, UsageError
 from topo_sim.base.files import Faults, show, suggest
 from topo_sim.base.files.reading import read_text
-from topo_sim.inference.operators.operator import Array, Operator, matmul, prefill_attention, stream
+from topo_sim.inference.operators.operator import (
+    Array,
+    Operator,
+    decode_attention,
+    matmul,
+    prefill_attention,
+    stream,
+)
 from topo_sim.inference.operators.precision import BYTES, value_bytes
 
 __all__ = ["SHIPPED", "Measured", "read_measured"]
@@ -26,6 +33,8 @@ _KNOWN = (
     *("model", "tp", "op", "dtype", "m", "n", "k", "batch", "seq", "heads", "kv_heads"),
     *("head_dim", "median_us"),
 )
+_ATTENTION = ("attention_prefill", "attention_decode")
+_KINDS = ("copy", *_ATTENTION, "product")
 _HEAD_DIM = 128.0
 _OUTPUT = 2.0  # B: products in FP8 write 16-bit outputs
 _ROUNDED = 16.0  # rows of an FP8 product are rounded up to this
@@ -40,7 +49,7 @@ class Measured:
     model, op, form : ndarray of str, shape (N,)
     tp : ndarray of int, shape (N,)
     m, n, k : ndarray of float64, shape (N,)
-        Of products; of attention: rows of all sequences, one, and one.
+        Of products; of attention: new tokens of all sequences, one, and keys of each sequence.
     batch, heads, kv_heads, head_dim : ndarray of float64, shape (N,)
         Of attention, 0 elsewhere.
     times : ndarray of float64, shape (N,), s
@@ -96,26 +105,30 @@ class Measured:
         """
         found = []
         for form in sorted(set(self.form)):
-            for kind in ("copy", "attention", "product"):
+            for kind in _KINDS:
                 rows = np.flatnonzero((self.form == form) & (self._kinds() == kind))
                 if rows.size:
                     found.append((rows, self._operator(kind, str(form), rows)))
         return found
 
     def _kinds(self) -> "np.ndarray[tuple[int], np.dtype[np.str_]]":
-        return np.where(self.op == "copy", "copy", np.where(self.batch > 0, "attention", "product"))
+        special = np.isin(self.op, _KINDS)
+        return np.where(special, self.op, "product")
 
     def _operator(self, kind: str, form: str, rows: "np.ndarray[tuple[int], np.dtype[np.intp]]") -> Operator:
         m, n, k = self.m[rows], self.n[rows], self.k[rows]
         if kind == "copy":
             return stream("copy", m, 1, 1, 1.0)
         size = value_bytes(form)
-        if kind == "attention":
-            batch, width = self.batch[rows], self.head_dim[rows]
-            heads, kv = batch * self.heads[rows], batch * self.kv_heads[rows]
-            return prefill_attention(
-                "attention", m / batch, m / batch, (width, width), heads, kv, form, sizes=(size, size)
-            )
+        batch, width, heads, kv = (
+            each[rows] for each in (self.batch, self.head_dim, self.heads, self.kv_heads)
+        )
+        if kind == "attention_prefill":
+            each = width, width
+            return prefill_attention(kind, k, k, each, batch * heads, batch * kv, form, sizes=(size, size))
+        if kind == "attention_decode":
+            held = width, width, 2 * width
+            return decode_attention(kind, heads / kv, k, held, batch * kv, form, sizes=(size, size))
         padded = np.ceil(m / _ROUNDED) * _ROUNDED if size <= 1 else m
         return matmul("product", padded, n, k, form, sizes=(size, size, max(size, _OUTPUT)))
 
@@ -127,8 +140,8 @@ def read_measured(name: str | PathLike[str]) -> Measured:
     ----------
     name : str or path
         One of `SHIPPED`, or a CSV file with the columns ``op``, ``dtype``, ``median_us`` and, for products,
-        ``m, n, k``; for ``attention_prefill`` ``batch, seq, heads, kv_heads`` (and ``head_dim``, else 128);
-        for ``copy`` the bytes in ``m``. Optional: ``model``, ``tp``.
+        ``m, n, k``; for ``attention_prefill`` and ``attention_decode`` ``batch, seq, heads, kv_heads`` (and
+        ``head_dim``, else 128); for ``copy`` the bytes in ``m``. Optional: ``model``, ``tp``.
 
     Returns
     -------
@@ -197,10 +210,14 @@ def _row(row: dict[str, str], line: int, faults: Faults) -> tuple[str | float, .
             ("dtype",), f"found {show(form)}, expected a number format: {suggest(form, list(BYTES))}", line
         )
         return None
-    if op.startswith("attention"):
+    if op.startswith("attention_") and op not in (*_ATTENTION, "attention_out"):
+        faults.add(("op",), f"found {show(op)}, expected attention_prefill or attention_decode", line)
+        return None
+    if op in _ATTENTION:
         batch, seq, heads = (_number(row, name, line, faults) for name in ("batch", "seq", "heads"))
         kv = _number(row, "kv_heads", line, faults, heads)
         width = _number(row, "head_dim", line, faults, _HEAD_DIM)
-        return (*head, form, tp, batch * seq, 1.0, 1.0, batch, heads, kv, width, time)
+        new = batch * seq if op == "attention_prefill" else batch
+        return (*head, form, tp, new, 1.0, seq, batch, heads, kv, width, time)
     m, n, k = (_number(row, name, line, faults) for name in "mnk")
     return (*head, form, tp, m, n, k, 0.0, 0.0, 0.0, 0.0, time)

@@ -167,6 +167,7 @@ HEAD = "model,tp,op,dtype,m,n,k,median_us\n"
         (HEAD + "x,1,qkv,bf17,8,8,8,5\n", 'did you mean "bf16"'),
         (HEAD + "x,1,,bf16,8,8,8,5\n", "expected the name of an operator"),
         (HEAD + "x,1,attention_prefill,bf16,8,8,8,5\n", "batch: found nothing"),
+        (HEAD + "x,1,attention_extend,bf16,8,8,8,5\n", "expected attention_prefill or attention_decode"),
         (HEAD + "x,1,qkv\n", "dtype"),
     ],
 )
@@ -175,6 +176,29 @@ def test_malformed_measurements(tmp_path, text, message):
     file.write_text(text)
     with pytest.raises((FaultsError, UsageError), match=message):
         read_measured(file)
+
+
+def test_a_product_may_have_any_name(tmp_path):
+    file = tmp_path / "rows.csv"
+    file.write_text(
+        HEAD + "".join(f"x,1,{op},bf16,64,128,256,9\n" for op in ("product", "attention_out", "fc1"))
+    )
+    rows = read_measured(file)
+    assert (rows.batch == 0).all()
+    assert [op.kind for _, op in rows.operators()] == ["matmul"]
+
+
+def test_decode_attention_of_a_users_file(tmp_path):
+    file = tmp_path / "rows.csv"
+    head = "op,dtype,batch,seq,heads,kv_heads,median_us\n"
+    file.write_text(head + "attention_decode,bf16,64,4096,64,8,400\nattention_prefill,bf16,1,4096,8,1,400\n")
+    rows = read_measured(file)
+    decode, prefill = (op for _, op in sorted(rows.operators(), key=lambda each: each[1].kind))
+    assert float(decode.flops[0]) == 4 * 64 * 64 * 4096 * 128
+    assert float(decode.reads[0]) == 2 * (64 * 8 * 4096 * 256 + 64 * 64 * 128)
+    assert float(prefill.flops[0]) == 4 * 8 * 4096 * 2048 * 128
+    found = check_operators(file)
+    assert found.modelled[0] == pytest.approx(float(decode.reads[0]) / (3352e9 * SHIPPED.memory), rel=0.05)
 
 
 def test_measurements_by_name(tmp_path):
