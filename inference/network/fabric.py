@@ -10,6 +10,7 @@ from topo_sim.base import TopoSimError, UsageError
 from topo_sim.collectives import (
     ALGORITHMS,
     COLLECTIVES,
+    Algorithm,
     CostProfile,
     LowerBound,
     Router,
@@ -149,7 +150,7 @@ class FabricNetwork:
         block = _block(self.fabric, group) if stride == 1 else None
         known = {name for name, _ in tries}
         for name, entry in ALGORITHMS[collective].items():
-            if block and "dims" in entry.options and name not in known:
+            if block and "dims" in entry.options and name not in known and _suits(entry, block):
                 tries.append((name, {"dims": block}))
         return [(name, options, self._steps(collective, name, options, group)) for name, options in tries]
 
@@ -189,6 +190,10 @@ class FabricNetwork:
             if slowest is None or profile.time(1e6) > slowest.time(1e6):
                 slowest = profile
         return slowest
+
+
+def _suits(entry: Algorithm, block: tuple[int, ...]) -> bool:
+    return not (entry.power_of_two and any(side & (side - 1) for side in block))
 
 
 def _block(fabric: Fabric, group: int) -> tuple[int, ...] | None:

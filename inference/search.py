@@ -1,0 +1,305 @@
+"""The search for the deployment of most tokens per second and SM under a limit of latency."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from topo_sim.base import UsageError
+from topo_sim.inference.candidates import layouts as all_layouts
+from topo_sim.inference.deployment import Cluster, Deployment, Miss, Search, Slo, UsedAlgorithm
+from topo_sim.inference.models import LanguageModel
+from topo_sim.inference.network import IdealNetwork
+from topo_sim.inference.operators import Device, Efficiency, Precision, Work, find_precision
+from topo_sim.inference.operators.layers import Phase
+from topo_sim.inference.operators.operator import Array
+from topo_sim.inference.parallelism import Layout
+from topo_sim.inference.passes import PARTS, PassTimer, PassTimes
+
+__all__ = ["BATCHES", "best_deployment", "used_algorithms"]
+
+BATCHES = tuple(sorted({round(2 ** (i / 4)) for i in range(65)}))
+"""Batches that are looked at first, four per octave; then those near the best one."""
+
+_REFINED = 257
+_NEAR = 1e-9
+Progress = Callable[[int, int, str], None]
+
+
+@dataclass
+class _Case:
+    """One layout: its timer, its batches, and its operators' times."""
+
+    timer: PassTimer
+    phase: Phase
+    context: float
+    most: int
+    limit: float
+    batches: Array = field(default_factory=lambda: np.zeros(0))
+    split: Array = field(default_factory=lambda: np.zeros(0))
+
+    @property
+    def layout(self) -> Layout:
+        return self.timer.layout
+
+    def work(self, batches: Array) -> Work:
+        return Work(self.phase, batches, self.context)
+
+    def prepare(self) -> None:
+        tried = [b for b in BATCHES if b < self.most] + [self.most]
+        self.batches = np.array(tried, dtype=np.float64)
+        self.split = self.timer.operator_parts(self.work(self.batches))
+
+    def tokens(self, batches: Array) -> Array:
+        """Tokens of one pass, over all TP groups of the instance."""
+        each = self.context if self.phase == "prefill" else 1.0
+        return batches * each * self.layout.batches
+
+    def score(self, batches: Array, total: Array) -> Array:
+        """Tokens per second and GPU where the limit is kept, else 0."""
+        rate = self.tokens(batches) / (total / self.layout.pp) / self.layout.gpus
+        return np.where(total <= self.limit, rate, 0.0)
+
+    def hoped(self) -> float:
+        """Tell what a network without any time would allow."""
+        total = self.timer.uneven * self.split.sum(axis=0)
+        return float(self.score(self.batches, total).max(initial=0.0))
+
+    def timed(self) -> tuple[float, int, PassTimes]:
+        """Time the batches with the network, then every one near the best."""
+        times = self.timer.time(self.work(self.batches), self.split)
+        scores = self.score(self.batches, times.total)
+        i = int(np.argmax(scores))
+        if scores[i] <= 0:
+            return 0.0, 0, times
+        low = self.batches[max(i - 1, 0)]
+        high = self.batches[min(i + 1, self.batches.size - 1)]
+        near: Array = np.unique(np.round(np.linspace(low, high, _REFINED))).astype(np.float64)
+        times = self.timer.time(self.work(near))
+        scores = self.score(near, times.total)
+        i = int(np.argmax(scores >= scores.max() * (1 - _NEAR)))
+        one = near[i : i + 1]
+        return float(scores[i]), int(near[i]), self.timer.time(self.work(one))
+
+
+def _room(timer: PassTimer, context: float, memory: float) -> int:
+    """Sequences that one pass of one TP group may have; 0 where not even one fits."""
+    weights = float(timer.memory(0, context))
+    each = float(timer.memory(1, context)) - weights
+    return int((memory - weights) / (each * timer.layout.pp) * (1 + 1e-12)) if memory > weights else 0
+
+
+def _deployment(
+    case: _Case, found: tuple[float, int, PassTimes], cluster: Cluster, memory: float
+) -> Deployment:
+    _, batch, times = found
+    layout, one = case.layout, np.array([float(batch)])
+    parts = {name: float(np.ravel(times.parts[name])[0]) for name in PARTS}
+    total, communication, latency = (
+        float(np.ravel(each)[0]) for each in (times.total, times.communication, times.latency)
+    )
+    rate = float(case.tokens(one)[0]) / (total / layout.pp)
+    binds = max(parts, key=lambda name: parts[name])
+    if binds == "network":
+        binds = "network latency" if latency > communication / 2 else "network bandwidth"
+    return Deployment(
+        layout=layout,
+        phase=case.phase,
+        batch=batch,
+        sequences=batch * layout.pp * layout.batches,
+        instances=max(cluster.network.ranks // layout.gpus, 1),
+        time=total,
+        rate=rate,
+        per_sm=rate / layout.gpus / case.timer.device.sms,
+        parts=parts,
+        communication=communication,
+        latency=latency,
+        memory=float(case.timer.memory(batch * layout.pp, case.context)),
+        memory_limit=memory,
+        binds=binds,
+        batch_limit=_batch_limit(case, batch, rate),
+        gpu=cluster.gpu,
+    )
+
+
+def _batch_limit(case: _Case, batch: int, rate: float) -> str:
+    if batch >= case.most:
+        return "KV capacity"
+    more = np.array([batch + 1.0])
+    total = case.timer.time(case.work(more)).total
+    if total[0] > case.limit:
+        return "TTFT" if case.phase == "prefill" else "TBT"
+    return "none: larger batches are no faster"
+
+
+def used_algorithms(timer: PassTimer, work: Work) -> tuple[UsedAlgorithm, ...]:
+    """Name the algorithm that is the fastest for every collective of a pass.
+
+    Parameters
+    ----------
+    timer : PassTimer
+    work : Work
+        One batch.
+
+    Returns
+    -------
+    tuple of UsedAlgorithm
+    """
+    found = []
+    for each in timer.exchanges(work):
+        curve = timer.network.curve(each.collective, each.group, each.stride)
+        size = float(np.ravel(each.size)[0])
+        has_ring = any(label.split(" ")[0] == "ring" for label in curve.algorithms)
+        ring = float(curve.time(size, "ring")) if has_ring else None
+        head = each.name, each.collective, each.group, curve.groups, size, each.repeat
+        found.append(UsedAlgorithm(*head, curve.choice(size)[0], float(curve.time(size)), ring))
+    return tuple(found)
+
+
+def best_deployment(
+    model: LanguageModel,
+    cluster: Cluster,
+    phase: Phase,
+    slo: Slo | None = None,
+    *,
+    context: float = 1500,
+    precision: Precision | None = None,
+    efficiency: Efficiency | None = None,
+    overlap: float = 0.0,
+    memory_share: float = 0.9,
+    layouts: Iterable[Layout] | None = None,
+    keep: int = 10,
+    level: str = "typical",
+    progress: Progress | None = None,
+) -> Search:
+    """Search layout, placement and batch of most tokens per second and SM.
+
+    Parameters
+    ----------
+    model : LanguageModel
+    cluster : Cluster
+    phase : {"prefill", "decode"}
+    slo : Slo, optional
+    context : float
+        Tokens of each prompt; while decoding, positions of each sequence.
+    precision : Precision, optional
+        Default: fp8.
+    efficiency : Efficiency, optional
+        Constants of the operators. Without: rooflines.
+    overlap : float
+        Of operators and communication, 0 to 1.
+    memory_share : float
+        Of the memory, for weights and cache.
+    layouts : iterable of Layout, optional
+        Default: all that the model allows, packed and strided; packed alone on an ideal network.
+    keep : int
+        Deployments to return.
+    level : {"low", "typical", "high"}
+        Of the GPU's ranges.
+    progress : callable, optional
+        Called with (done, total, what).
+
+    Returns
+    -------
+    Search
+        With the best ones, or what comes closest.
+
+    Raises
+    ------
+    UsageError
+        If a given layout does not fit the model or the network, or a number is out of bounds.
+
+    Notes
+    -----
+    GPUs of a cluster are alike, so the best per SM is the best per dollar and per watt too; those differ
+    between clusters. Operators of all layouts are timed first; the network is asked only while a layout
+    could still be among the best `keep` if communication took no time.
+
+    Examples
+    --------
+    >>> from topo_sim.gpus import load_gpus
+    >>> from topo_sim.inference.models import find_model
+    >>> lite = Cluster(load_gpus()["lite"], IdealNetwork(112.5e9), 4)
+    >>> best_deployment(find_model("llama3-405b"), lite, "decode").closest.text  # doctest: +ELLIPSIS
+    'none: closest is ... which needs 101.8 GB per GPU for weights and one sequence, 83.8 GB more than 18.0'
+    """
+    slo = slo or Slo()
+    if not 0 < memory_share <= 1:
+        raise UsageError(f"found a memory share of {memory_share}, expected a number above 0 and up to 1")
+    if not (context >= 1 and np.isfinite(context)) or keep < 1:
+        raise UsageError(f"found context {context} and keep {keep}, expected numbers from 1 on")
+    device = Device.of(cluster.gpu, level)
+    memory = memory_share * device.memory
+    most = min(cluster.most, cluster.network.ranks)
+    if layouts is None:
+        places = ("packed",) if isinstance(cluster.network, IdealNetwork) else ("packed", "strided")
+        layouts = all_layouts(model, phase, most, placements=places)
+    precision = precision or find_precision("fp8")
+    cases, short, count = [], [], 0
+    for layout in layouts:
+        layout.check(model, most, phase)
+        timer = PassTimer(model, device, layout, cluster.network, precision, efficiency, overlap)
+        count += 1
+        room = _room(timer, context, memory)
+        if room < 1:
+            short.append((float(timer.memory(layout.pp, context)), count, layout))
+            continue
+        cases.append(_Case(timer, phase, context, min(room, BATCHES[-1]), slo.limit(phase)))
+    if not cases and not short:
+        raise UsageError(f"{model.name}: found no layout to try, expected at least one")
+    if not cases:
+        need, _, layout = min(short)
+        return Search((), Miss(layout, layout.pp, "memory", need, memory, phase), (), count, count, 0)
+    return _rank(cases, cluster, memory, keep, count, progress)
+
+
+def _rank(
+    cases: list[_Case], cluster: Cluster, memory: float, keep: int, count: int, progress: Progress | None
+) -> Search:
+    _prepare(cases, progress)
+    hopes = np.array([case.hoped() for case in cases])
+    order = np.argsort(-hopes, kind="stable")
+    ranked: list[tuple[float, int, tuple[float, int, PassTimes]]] = []
+    timed = 0
+    for done, i in enumerate(order.tolist()):
+        least = ranked[keep - 1][0] if len(ranked) >= keep else 0.0
+        if hopes[i] <= least * (1 + _NEAR):
+            break
+        if progress:
+            progress(done, len(cases), f"timing {cases[i].layout.label}")
+        found = cases[i].timed()
+        timed += 1
+        if found[0] > 0:
+            ranked.append((found[0], i, found))
+            ranked.sort(key=lambda each: (-each[0], each[1]))
+    tried = sum(case.batches.size for case in cases)
+    if not ranked:
+        return Search((), _closest(cases, keep), (), count, tried, timed)
+    best = tuple(_deployment(cases[i], found, cluster, memory) for _, i, found in ranked[:keep])
+    winner = cases[ranked[0][1]]
+    used = used_algorithms(winner.timer, winner.work(np.array([float(best[0].batch)])))
+    return Search(best, None, used, count, tried, timed)
+
+
+def _prepare(cases: list[_Case], progress: Progress | None) -> None:
+    """Time the operators; layouts that differ in placement alone share them."""
+    known: dict[tuple[object, ...], _Case] = {}
+    for done, case in enumerate(cases):
+        if progress and done % 20 == 0:
+            progress(done, len(cases), "operators")
+        own = case.layout
+        key = (own.tp, own.ep, own.cp, own.kv, own.sequence_parallel, case.most)
+        if key in known:
+            case.batches, case.split = known[key].batches, known[key].split
+        else:
+            case.prepare()
+            known[key] = case
+
+
+def _closest(cases: list[_Case], look: int) -> Miss:
+    """Find the layout that misses the limit by the least, at one sequence."""
+    order = np.argsort([case.timer.uneven * case.split[:, 0].sum() for case in cases], kind="stable")[:look]
+    one = np.ones(1)
+    times = [(float(cases[i].timer.time(cases[i].work(one)).total[0]), i) for i in order.tolist()]
+    time, i = min(times)
+    return Miss(cases[i].layout, 1, "time", time, cases[i].limit, cases[i].phase)
