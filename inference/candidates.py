@@ -77,5 +77,5 @@ def layouts(
         heads: tuple[Literal["replicate", "shard"], ...] = ("replicate", "shard") if cut else ("replicate",)
         for kv, spread, place in product(heads, (False, True) if t > 1 else (False,), placements):
             found = Layout(t, p, e, c, kv, spread, "strided" if place == "strided" else "packed")
-            if place == "packed" or found.gpus > 1:
+            if place == "packed" or max(t, e) > 1 or c > 1:  # stages alone are neighbours either way
                 yield found

@@ -1,7 +1,7 @@
 """The search for the deployment of most tokens per second and SM under a limit of latency."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -10,19 +10,20 @@ from topo_sim.inference.candidates import layouts as all_layouts
 from topo_sim.inference.deployment import Cluster, Deployment, Miss, Search, Slo, UsedAlgorithm
 from topo_sim.inference.models import LanguageModel
 from topo_sim.inference.network import IdealNetwork
-from topo_sim.inference.operators import Device, Efficiency, Precision, Work, find_precision
+from topo_sim.inference.operators import Device, Efficiency, Precision, Work
 from topo_sim.inference.operators.layers import Phase
 from topo_sim.inference.operators.operator import Array
 from topo_sim.inference.parallelism import Layout
 from topo_sim.inference.passes import PARTS, PassTimer, PassTimes
 
-__all__ = ["BATCHES", "best_deployment", "used_algorithms"]
+__all__ = ["BATCHES", "SearchSpace", "best_deployment", "used_algorithms"]
 
 BATCHES = tuple(sorted({round(2 ** (i / 4)) for i in range(65)}))
 """Batches that are looked at first, four per octave; then those near the best one."""
 
 _REFINED = 257
 _NEAR = 1e-9
+_SLACK = 1.02  # batches between those that are looked at first may be a little better
 Progress = Callable[[int, int, str], None]
 
 
@@ -34,9 +35,9 @@ class _Case:
     phase: Phase
     context: float
     most: int
-    limit: float
     batches: Array = field(default_factory=lambda: np.zeros(0))
     split: Array = field(default_factory=lambda: np.zeros(0))
+    times: PassTimes | None = None
 
     @property
     def layout(self) -> Layout:
@@ -55,31 +56,43 @@ class _Case:
         each = self.context if self.phase == "prefill" else 1.0
         return batches * each * self.layout.batches
 
-    def score(self, batches: Array, total: Array) -> Array:
+    def score(self, batches: Array, total: Array, limit: float) -> Array:
         """Tokens per second and GPU where the limit is kept, else 0."""
         rate = self.tokens(batches) / (total / self.layout.pp) / self.layout.gpus
-        return np.where(total <= self.limit, rate, 0.0)
+        return np.where(total <= limit, rate, 0.0)
 
-    def hoped(self) -> float:
-        """Tell what a network without any time would allow."""
-        total = self.timer.uneven * self.split.sum(axis=0)
-        return float(self.score(self.batches, total).max(initial=0.0))
+    def hoped(self, limit: float) -> float:
+        """Tell what a network that is only ports would allow."""
+        own, overlap = self.split.sum(axis=0), self.timer.overlap
+        wire = np.zeros(self.batches.size)
+        for each in self.timer.exchanges(self.work(self.batches)):
+            wire = wire + each.floor(self.timer.network)
+        total = self.timer.uneven * (own + wire - overlap * np.minimum(own, wire))
+        return float(self.score(self.batches, total, limit).max(initial=0.0)) * _SLACK
 
-    def timed(self) -> tuple[float, int, PassTimes]:
+    def timed(self, limit: float) -> "_Timed | None":
         """Time the batches with the network, then every one near the best."""
-        times = self.timer.time(self.work(self.batches), self.split)
-        scores = self.score(self.batches, times.total)
+        if self.times is None:
+            self.times = self.timer.time(self.work(self.batches), self.split)
+        scores = self.score(self.batches, self.times.total, limit)
         i = int(np.argmax(scores))
         if scores[i] <= 0:
-            return 0.0, 0, times
+            return None
         low = self.batches[max(i - 1, 0)]
         high = self.batches[min(i + 1, self.batches.size - 1)]
         near: Array = np.unique(np.round(np.linspace(low, high, _REFINED))).astype(np.float64)
-        times = self.timer.time(self.work(near))
-        scores = self.score(near, times.total)
+        scores = self.score(near, self.timer.time(self.work(near)).total, limit)
         i = int(np.argmax(scores >= scores.max() * (1 - _NEAR)))
-        one = near[i : i + 1]
-        return float(scores[i]), int(near[i]), self.timer.time(self.work(one))
+        return _Timed(float(scores[i]), int(near[i]), self.timer.time(self.work(near[i : i + 1])))
+
+
+@dataclass(frozen=True)
+class _Timed:
+    """The best batch of a case: tokens per second and GPU, and its times."""
+
+    score: float
+    batch: int
+    times: PassTimes
 
 
 def _room(timer: PassTimer, context: float, memory: float) -> int:
@@ -89,10 +102,8 @@ def _room(timer: PassTimer, context: float, memory: float) -> int:
     return int((memory - weights) / (each * timer.layout.pp) * (1 + 1e-12)) if memory > weights else 0
 
 
-def _deployment(
-    case: _Case, found: tuple[float, int, PassTimes], cluster: Cluster, memory: float
-) -> Deployment:
-    _, batch, times = found
+def _deployment(case: _Case, found: _Timed, limit: float, cluster: Cluster, memory: float) -> Deployment:
+    batch, times = found.batch, found.times
     layout, one = case.layout, np.array([float(batch)])
     parts = {name: float(np.ravel(times.parts[name])[0]) for name in PARTS}
     total, communication, latency = (
@@ -117,17 +128,17 @@ def _deployment(
         memory=float(case.timer.memory(batch * layout.pp, case.context)),
         memory_limit=memory,
         binds=binds,
-        batch_limit=_batch_limit(case, batch, rate),
+        batch_limit=_batch_limit(case, batch, limit),
         gpu=cluster.gpu,
     )
 
 
-def _batch_limit(case: _Case, batch: int, rate: float) -> str:
+def _batch_limit(case: _Case, batch: int, limit: float) -> str:
     if batch >= case.most:
         return "KV capacity"
     more = np.array([batch + 1.0])
     total = case.timer.time(case.work(more)).total
-    if total[0] > case.limit:
+    if total[0] > limit:
         return "TTFT" if case.phase == "prefill" else "TBT"
     return "none: larger batches are no faster"
 
@@ -212,8 +223,8 @@ def best_deployment(
     Notes
     -----
     GPUs of a cluster are alike, so the best per SM is the best per dollar and per watt too; those differ
-    between clusters. Operators of all layouts are timed first; the network is asked only while a layout
-    could still be among the best `keep` if communication took no time.
+    between clusters. Operators of all layouts are timed first; the fabric is solved only while a layout
+    could still be among the best `keep` if nothing but the ports of its GPUs held communication back.
 
     Examples
     --------
@@ -223,62 +234,130 @@ def best_deployment(
     >>> best_deployment(find_model("llama3-405b"), lite, "decode").closest.text  # doctest: +ELLIPSIS
     'none: closest is ... which needs 101.8 GB per GPU for weights and one sequence, 83.8 GB more than 18.0'
     """
-    slo = slo or Slo()
-    if not 0 < memory_share <= 1:
-        raise UsageError(f"found a memory share of {memory_share}, expected a number above 0 and up to 1")
-    if not (context >= 1 and np.isfinite(context)) or keep < 1:
-        raise UsageError(f"found context {context} and keep {keep}, expected numbers from 1 on")
-    device = Device.of(cluster.gpu, level)
-    memory = memory_share * device.memory
-    most = min(cluster.most, cluster.network.ranks)
-    if layouts is None:
-        places = ("packed",) if isinstance(cluster.network, IdealNetwork) else ("packed", "strided")
-        layouts = all_layouts(model, phase, most, placements=places)
-    precision = precision or find_precision("fp8")
-    cases, short, count = [], [], 0
-    for layout in layouts:
-        layout.check(model, most, phase)
-        timer = PassTimer(model, device, layout, cluster.network, precision, efficiency, overlap)
-        count += 1
-        room = _room(timer, context, memory)
-        if room < 1:
-            short.append((float(timer.memory(layout.pp, context)), count, layout))
-            continue
-        cases.append(_Case(timer, phase, context, min(room, BATCHES[-1]), slo.limit(phase)))
-    if not cases and not short:
-        raise UsageError(f"{model.name}: found no layout to try, expected at least one")
-    if not cases:
-        need, _, layout = min(short)
-        return Search((), Miss(layout, layout.pp, "memory", need, memory, phase), (), count, count, 0)
-    return _rank(cases, cluster, memory, keep, count, progress)
+    space = SearchSpace(
+        model,
+        cluster,
+        phase,
+        context=context,
+        precision=precision,
+        efficiency=efficiency,
+        overlap=overlap,
+        memory_share=memory_share,
+        layouts=layouts,
+        level=level,
+        progress=progress,
+    )
+    return space.search((slo or Slo()).limit(phase), keep)
 
 
-def _rank(
-    cases: list[_Case], cluster: Cluster, memory: float, keep: int, count: int, progress: Progress | None
-) -> Search:
-    _prepare(cases, progress)
-    hopes = np.array([case.hoped() for case in cases])
-    order = np.argsort(-hopes, kind="stable")
-    ranked: list[tuple[float, int, tuple[float, int, PassTimes]]] = []
-    timed = 0
-    for done, i in enumerate(order.tolist()):
-        least = ranked[keep - 1][0] if len(ranked) >= keep else 0.0
-        if hopes[i] <= least * (1 + _NEAR):
-            break
-        if progress:
-            progress(done, len(cases), f"timing {cases[i].layout.label}")
-        found = cases[i].timed()
-        timed += 1
-        if found[0] > 0:
-            ranked.append((found[0], i, found))
-            ranked.sort(key=lambda each: (-each[0], each[1]))
-    tried = sum(case.batches.size for case in cases)
-    if not ranked:
-        return Search((), _closest(cases, keep), (), count, tried, timed)
-    best = tuple(_deployment(cases[i], found, cluster, memory) for _, i, found in ranked[:keep])
-    winner = cases[ranked[0][1]]
-    used = used_algorithms(winner.timer, winner.work(np.array([float(best[0].batch)])))
-    return Search(best, None, used, count, tried, timed)
+class SearchSpace:
+    """All candidates of one question, their operators timed once, to be searched under any limit.
+
+    Parameters
+    ----------
+    model, cluster, phase, context, precision, efficiency, overlap, memory_share, layouts, level, progress
+        As in `best_deployment`.
+
+    Raises
+    ------
+    UsageError
+        As `best_deployment` does.
+    """
+
+    def __init__(
+        self,
+        model: LanguageModel,
+        cluster: Cluster,
+        phase: Phase,
+        *,
+        context: float = 1500,
+        precision: Precision | None = None,
+        efficiency: Efficiency | None = None,
+        overlap: float = 0.0,
+        memory_share: float = 0.9,
+        layouts: Iterable[Layout] | None = None,
+        level: str = "typical",
+        progress: Progress | None = None,
+    ) -> None:
+        if not 0 < memory_share <= 1:
+            raise UsageError(f"found a memory share of {memory_share}, expected a number above 0 and up to 1")
+        if not 1 <= context < np.inf:
+            raise UsageError(f"found a context of {context}, expected a finite number from 1 on")
+        device = Device.of(cluster.gpu, level)
+        self.cluster, self.phase, self.progress = cluster, phase, progress
+        self.memory = memory_share * device.memory
+        most = min(cluster.most, cluster.network.ranks)
+        if layouts is None:
+            ideal = isinstance(cluster.network, IdealNetwork)
+            layouts = all_layouts(
+                model, phase, most, placements=("packed",) if ideal else ("packed", "strided")
+            )
+        self.cases: list[_Case] = []
+        self.short: list[tuple[float, int, Layout]] = []
+        self.count = 0
+        for layout in layouts:
+            layout.check(model, most, phase)
+            timer = PassTimer(model, device, layout, cluster.network, precision, efficiency, overlap)
+            self.count += 1
+            room = _room(timer, context, self.memory)
+            if room < 1:
+                self.short.append((float(timer.memory(layout.pp, context)), self.count, layout))
+            else:
+                self.cases.append(_Case(timer, phase, context, min(room, BATCHES[-1])))
+        if not self.count:
+            raise UsageError(f"{model.name}: found no layout to try, expected at least one")
+        _prepare(self.cases, progress)
+
+    def search(self, limit: float, keep: int = 10) -> Search:
+        """Search under a limit of latency.
+
+        Parameters
+        ----------
+        limit : float, s
+        keep : int
+            Deployments to return.
+
+        Returns
+        -------
+        Search
+        """
+        if keep < 1:
+            raise UsageError(f"found {keep} deployments to keep, expected at least 1")
+        if not self.cases:
+            need, _, layout = min(self.short)
+            miss = Miss(layout, layout.pp, "memory", need, self.memory, self.phase)
+            return Search((), miss, (), self.count, self.count, 0)
+        ranked, timed = self._rank(limit, keep)
+        tried = sum(case.batches.size for case in self.cases)
+        if not ranked:
+            return Search((), _closest(self.cases, limit, keep), (), self.count, tried, timed)
+        best = tuple(
+            _deployment(self.cases[i], found, limit, self.cluster, self.memory) for i, found in ranked[:keep]
+        )
+        winner = self.cases[ranked[0][0]]
+        used = used_algorithms(winner.timer, winner.work(np.array([float(best[0].batch)])))
+        return Search(best, None, used, self.count, tried, timed)
+
+    def _rank(self, limit: float, keep: int) -> tuple[list[tuple[int, _Timed]], int]:
+        """Time cases while they can be among the best; each layout with its better placement."""
+        hopes = np.array([case.hoped(limit) for case in self.cases])
+        order = np.argsort(-hopes, kind="stable")
+        kept: dict[Layout, tuple[int, _Timed]] = {}
+        least, timed = 0.0, 0
+        for done, i in enumerate(order.tolist()):
+            if hopes[i] <= least * (1 + _NEAR):
+                break
+            case = self.cases[i]
+            if self.progress:
+                self.progress(done, len(self.cases), f"timing {case.layout.label}")
+            found = case.timed(limit)
+            timed += 1
+            twin = replace(case.layout, placement="packed")
+            if found and (twin not in kept or found.score > kept[twin][1].score * (1 + _NEAR)):
+                kept[twin] = i, found
+                scores = sorted((each.score for _, each in kept.values()), reverse=True)
+                least = scores[keep - 1] if len(scores) >= keep else 0.0
+        return sorted(kept.values(), key=lambda each: (-each[1].score, each[0])), timed
 
 
 def _prepare(cases: list[_Case], progress: Progress | None) -> None:
@@ -296,10 +375,10 @@ def _prepare(cases: list[_Case], progress: Progress | None) -> None:
             known[key] = case
 
 
-def _closest(cases: list[_Case], look: int) -> Miss:
+def _closest(cases: list[_Case], limit: float, look: int) -> Miss:
     """Find the layout that misses the limit by the least, at one sequence."""
     order = np.argsort([case.timer.uneven * case.split[:, 0].sum() for case in cases], kind="stable")[:look]
     one = np.ones(1)
     times = [(float(cases[i].timer.time(cases[i].work(one)).total[0]), i) for i in order.tolist()]
     time, i = min(times)
-    return Miss(cases[i].layout, 1, "time", time, cases[i].limit, cases[i].phase)
+    return Miss(cases[i].layout, 1, "time", time, limit, cases[i].phase)

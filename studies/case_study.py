@@ -213,5 +213,7 @@ def _notes(reference: str, own: str, kv: str) -> list[str]:
         "no number is read off the paper's figure; its rows below H100 are recalled: a catalogue to edit",
         f"roofline: the paper's method as we recall it, one maximum over a pass, key-value heads {heads}",
         "calibrated: operators as measured on one H100; key-value heads cut or replicated, at what it costs",
+        "switches that sum up (NVLink SHARP on H100's fabric) let a byte be sent once, less than the ideal "
+        "network's 2(n-1)/n",
         "per $ and per W: GPU packages with their end of the links, without switches and fibres",
     ]

@@ -147,6 +147,20 @@ class Network(Protocol):
         """
         ...
 
+    def pace(self, collective: str, group: int) -> float:
+        """Bound the time per byte of a collective, whatever the algorithm and however empty the network.
+
+        Parameters
+        ----------
+        collective : str
+        group : int
+
+        Returns
+        -------
+        float, s/B
+        """
+        ...
+
 
 def check_group(name: str, ranks: int, group: int, stride: int) -> None:
     """Refuse groups that do not fit.

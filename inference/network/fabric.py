@@ -84,6 +84,7 @@ class FabricNetwork:
         self.fabric, self.name, self.ranks = fabric, fabric.name, fabric.ranks
         self.overhead, self.seed, self.progress = overhead, seed, progress
         self.router = Router(fabric, routing, seed)
+        self._port = _fastest_port(fabric)
         self._curves: dict[tuple[str, int, int], Curve] = {}
 
     def curve(self, collective: str, group: int, stride: int = 1) -> Curve:
@@ -93,6 +94,13 @@ class FabricNetwork:
             check_group(self.name, self.ranks, group, stride)
             self._curves[key] = self._solve(*key)
         return self._curves[key]
+
+    def pace(self, collective: str, group: int) -> float:
+        """Bound the time per byte of a collective by the fastest port of any endpoint."""
+        if group == 1:
+            return 0.0
+        needed = 1.0 if collective in ("all_reduce", "send_recv") else (group - 1) / group
+        return needed / self._port
 
     def groups(self, group: int, stride: int = 1) -> list[np.ndarray]:
         """List the ranks of every group that fits: whole blocks, or one group where no block does.
@@ -190,6 +198,12 @@ class FabricNetwork:
             if slowest is None or profile.time(1e6) > slowest.time(1e6):
                 slowest = profile
         return slowest
+
+
+def _fastest_port(fabric: Fabric) -> float:
+    """Most that any endpoint sends, B/s."""
+    sums = np.bincount(fabric.link_source, fabric.capacity, len(fabric.kind))[fabric.endpoints]
+    return float(sums.max(initial=0.0)) or np.inf
 
 
 def _suits(entry: Algorithm, block: tuple[int, ...]) -> bool:
