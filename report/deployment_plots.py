@@ -14,6 +14,7 @@ __all__ = ["plot_plan"]
 
 _SHOWN = 6
 _APART = 0.1  # least distance of labels, in shares of the axis
+_LOW = 0.12  # of the axis: no room below
 _NAMES = {"compute": "compute", "memory": "memory", "launch": "launch and small shapes", "network": "network"}
 
 
@@ -48,17 +49,22 @@ def _frontier(axes: Axes, phase: PhasePlan) -> None:
 
 
 def _labels(axes: Axes, phase: PhasePlan) -> None:
-    """Name the points, below and right of them: the curve rises, so there is room."""
+    """Name the points: below and right of them where the curve rises, on either side where it is flat."""
     low, high = np.log(axes.get_xlim())
-    last, end = "", -1.0
-    for each in phase.frontier:
+    tall = axes.get_ylim()[1]
+    last, end, above = "", -1.0, False
+    front = phase.frontier
+    for each, after in zip(front, (*front[1:], front[-1]), strict=True):
         text, at = each.layout.label, float((np.log(each.time) - low) / (high - low))
         if text == last or at < end + _APART:
             continue
+        flat = after.per_sm - each.per_sm < _APART * tall
+        above = (flat and not above) or each.per_sm < _LOW * tall
         last, end = text, at
         axes.annotate(
-            f"{text}\n{each.sequences} sequences", (each.time, each.per_sm), xytext=(6, -4),
-            textcoords="offset points", fontsize=7.2, color="0.25", va="top",
+            f"{text}\n{each.sequences} sequences", (each.time, each.per_sm), xytext=(6, 6 if above else -4),
+            textcoords="offset points", fontsize=7.2, color="0.25", va="bottom" if above else "top",
+            bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.7, "pad": 0.5},
         )  # fmt: skip
 
 

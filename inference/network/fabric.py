@@ -58,8 +58,8 @@ class FabricNetwork:
     Notes
     -----
     Sums in switches are costed for one group, and only where no two groups share a link. A torus whose
-    first ranks make a smaller grid is offered the algorithms of tori on that. All groups start together:
-    the worst case of sharing.
+    first ranks make a smaller grid is offered the algorithms of tori on that; groups at a stride are offered
+    only algorithms without a shape. All groups start together: the worst case of sharing.
 
     Examples
     --------
