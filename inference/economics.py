@@ -1,10 +1,12 @@
 """What a GPU costs and draws, for tokens per second per dollar and per watt."""
 
+from functools import cache
+
 from topo_sim.base import TopoSimError
 from topo_sim.gpus import Gpu
 from topo_sim.gpus.cost import cheap_end, cost_inputs, package_bill
-from topo_sim.gpus.prices import load_prices
-from topo_sim.optics.catalogue import load_optics
+from topo_sim.gpus.prices import Prices, load_prices
+from topo_sim.optics.catalogue import Optics, load_optics
 
 __all__ = ["gpu_cost", "gpu_watts"]
 
@@ -28,7 +30,7 @@ def gpu_cost(gpu: Gpu, level: str = "typical") -> float | None:
     >>> 0 < gpu_cost(load_gpus()["lite"]) < gpu_cost(load_gpus()["h100"])
     True
     """
-    prices = load_prices()
+    prices = _prices()
     try:
         inputs = cost_inputs([gpu], prices, prices.bill())
         values = {name: value.at(cheap_end(name, level)) for name, value in inputs.items()}
@@ -59,7 +61,17 @@ def gpu_watts(gpu: Gpu, level: str = "typical") -> float | None:
     >>> gpu_watts(load_gpus()["lite"])
     180.0625
     """
-    media = load_optics().media
+    media = _optics().media
     if gpu.tdp is None or gpu.medium not in media:
         return None
     return gpu.tdp.at(level) + media[gpu.medium].port_power(gpu.network_bandwidth.at(level), 1.0, level)
+
+
+@cache
+def _prices() -> Prices:
+    return load_prices()
+
+
+@cache
+def _optics() -> Optics:
+    return load_optics()

@@ -19,8 +19,8 @@ from topo_sim.inference.passes import PARTS, PassTimer, PassTimes
 __all__ = ["BATCHES", "SearchSpace", "best_deployment", "used_algorithms"]
 
 BATCHES = tuple(sorted({round(2 ** (i / 4)) for i in range(65)} | set(range(64, 4097, 64))))
-"""Batches that are looked at first: four per octave, and whole tiles of 64 rows, behind which times jump; then
-those near the best one."""
+"""Batches that are looked at first: four per octave, and whole tiles of 64 rows, behind which times
+jump; then those near the best one."""
 
 _REFINED = 257
 _NEAR = 1e-9

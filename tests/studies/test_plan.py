@@ -82,7 +82,20 @@ def test_json_and_csv_are_whole():
     assert len(rows) == 7
 
 
+def test_pools_keep_up_with_each_other():
+    plan = plan_deployment("llama3-8b", gpu="lite", most=4, answer=200)
+    first, then = (phase.search.best for phase in plan.phases)
+    pools = plan.pools
+    prefilling = pools.prefill_share * pools.gpus
+    assert prefilling * first.per_gpu / 1500 == pytest.approx(pools.requests)
+    assert (pools.gpus - prefilling) * then.per_gpu / 200 == pytest.approx(pools.requests)
+    assert pools.cache == 1500 * 65536
+    assert 0 < pools.port_share < 0.1
+    assert plan_deployment("llama3-8b", gpu="lite", most=4, phases=["decode"]).pools is None
+
+
 @pytest.mark.parametrize(("arguments", "text"), [
+    (["llama3-70b", "--answer", "0"], "found answers of 0 tokens"),
     (["llama3-70b", "--tp", "7"], "found TP 7, expected a divisor of 64 heads"),
     (["llama3-70b", "--tp", "0"], "whole number from 1 on"),
     (["llama3-70b", "--ep", "2"], "there are no experts"),
