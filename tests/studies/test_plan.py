@@ -62,8 +62,8 @@ def test_pictures_can_be_drawn(tmp_path):
         figure = plot_case_study(study, operators)
         assert len(figure.axes) == 2
     result = run(
-        "plan", "llama3-405b", "--gpu", "lite", "--most", "4", "--picture", str(tmp_path / "none.svg"), "--phase",
-        "decode",
+        "plan", "llama3-405b", "--gpu", "lite", "--most", "4", "--phase", "decode",
+        "--picture", str(tmp_path / "none.svg"),
     )  # fmt: skip
     assert result.exit_code == 0
     assert "none: closest is TP 4" in result.stdout
