@@ -1,0 +1,125 @@
+"""Schedules that suit circuits, and those that are tried for a collective."""
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from topo_sim.base import CollectiveError, UsageError
+from topo_sim.base.registry import nearest
+from topo_sim.collectives.algorithms.registry import ALGORITHMS
+from topo_sim.collectives.collective import COLLECTIVES
+from topo_sim.collectives.schedule import Schedule, build_schedule
+from topo_sim.collectives.step import Step, runs
+
+__all__ = ["SUITED", "rotation", "schedules_on_circuits"]
+
+SUITED = {
+    "all_reduce": ("ring", "bidirectional_ring", "halving_doubling", "recursive_doubling"),
+    "all_to_all": ("rotation", "bruck"),
+    "all_gather": ("ring", "recursive_doubling", "bruck"),
+    "reduce_scatter": ("ring", "recursive_halving", "bruck"),
+}
+"""What is tried where nothing is named; for other collectives, all algorithms that ranks do alone."""
+
+
+def rotation(ranks: int, size: float, ports: int = 1) -> Schedule:
+    """All-to-all by rotating permutations, as many at once as a rank has ports.
+
+    Parameters
+    ----------
+    ranks : int
+    size : float, B
+        What one rank holds to send, a p-th of it for every rank.
+    ports : int
+
+    Returns
+    -------
+    Schedule
+        ``ceil((p - 1) / ports)`` steps. The shifts come in pairs there and back (1, -1, 2, -2, ...), which
+        loads both ways round of a static ring alike.
+
+    Raises
+    ------
+    CollectiveError
+        If the ranks, the size or the ports cannot be used.
+
+    Examples
+    --------
+    >>> schedule = rotation(6, 6e6, ports=2)
+    >>> schedule
+    <Schedule: all_to_all/rotation, ports=2, 6 ranks, 5.722 MiB, 3 steps, 30 messages>
+    >>> schedule.steps[0].target.tolist()
+    [1, 2, 3, 4, 5, 0, 5, 0, 1, 2, 3, 4]
+    """
+    whole = build_schedule("all_to_all", "pairwise", ranks, size)
+    if isinstance(ports, bool) or not isinstance(ports, int) or ports < 1:
+        raise CollectiveError(f"ports: found {ports!r}, expected a whole number of at least 1")
+    half = np.arange(1, ranks // 2 + 1)
+    order = np.stack([half, -half], axis=1).ravel()[: ranks - 1]
+    steps = [_together(ranks, order[i : i + ports]) for i in range(0, ranks - 1, ports)]
+    return Schedule(
+        whole.collective, "rotation", ranks, whole.size, whole.chunks, tuple(steps), {"ports": ports}
+    )
+
+
+def _together(ranks: int, shifts: np.ndarray) -> Step:
+    rank = np.arange(ranks)
+    target = ((rank + shifts[:, np.newaxis]) % ranks).ravel()
+    source = np.tile(rank, len(shifts))
+    return Step(source, target, 1 / ranks, False, runs(lambda: source * ranks + target))
+
+
+def schedules_on_circuits(
+    collective: str, ranks: int, ports: int, algorithms: Sequence[str] | None = None
+) -> list[Schedule]:
+    """Build the schedules that are tried for a collective, of size 0.
+
+    Parameters
+    ----------
+    collective : str
+    ranks : int
+    ports : int
+        Of a rank.
+    algorithms : sequence of str, optional
+        Names in ``ALGORITHMS[collective]``, and "rotation" for all-to-all. Default: those in `SUITED`
+        that are defined for so many ranks.
+
+    Returns
+    -------
+    list of Schedule
+
+    Raises
+    ------
+    UnknownNameError, UsageError
+        If there is no such collective or algorithm.
+    CollectiveError
+        If an algorithm that is named cannot run on so many ranks, or combines in switches.
+
+    Examples
+    --------
+    >>> [schedule.algorithm for schedule in schedules_on_circuits("all_gather", 6, 1)]
+    ['ring', 'bruck']
+    """
+    COLLECTIVES[collective]
+    entries = ALGORITHMS[collective]
+    alone = tuple(name for name, one in entries.items() if not one.switches)
+    builders: dict[str, Callable[[], Schedule]] = {
+        name: (lambda name=name: build_schedule(collective, name, ranks, 0.0)) for name in entries
+    }
+    if collective == "all_to_all":
+        builders["rotation"] = lambda: rotation(ranks, 0.0, ports)
+    if algorithms is not None:
+        for name in algorithms:
+            if name not in builders:
+                raise UsageError(f'algorithm: found "{name}": {nearest(name, builders)}')
+        return [builders[name]() for name in dict.fromkeys(algorithms)]
+    made = []
+    for name in SUITED.get(collective, alone):
+        try:
+            made.append(builders[name]())
+        except CollectiveError:  # not for so many ranks, or not without a matrix
+            if name == "rotation":
+                raise
+    if not made:
+        raise CollectiveError(f"{collective}: no algorithm runs on {ranks} ranks over circuits")
+    return made
