@@ -12,7 +12,7 @@ from topo_sim.collectives.reconfiguration.plan import ReconfigurationPlan
 from topo_sim.collectives.reconfiguration.planning import circuit_profiles, plan_collective
 from topo_sim.collectives.reconfiguration.policies import POLICIES, Choices, Decision
 from topo_sim.collectives.reconfiguration.profile import BASES, CircuitProfile, circuit_profile
-from topo_sim.collectives.reconfiguration.schedules import SUITED, rotation, schedules_on_circuits
+from topo_sim.collectives.reconfiguration.schedules import SUITED, bruck, rotation, schedules_on_circuits
 
 __all__ = [
     "BASES",
@@ -26,6 +26,7 @@ __all__ = [
     "PlanLine",
     "ReconfigurationPlan",
     "bidirectional_ring",
+    "bruck",
     "circuit_bound",
     "circuit_profile",
     "circuit_profiles",

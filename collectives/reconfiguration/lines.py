@@ -1,7 +1,7 @@
 """The best plans at one size, as functions of the reconfiguration time."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -27,6 +27,8 @@ class PlanLine:
         Reconfigurations that are waited for (a hidden part of one counts for nothing).
     reconfigurations : int
         How many there are.
+    label : str
+        Whose plan it is.
 
     Examples
     --------
@@ -37,6 +39,7 @@ class PlanLine:
     work: float
     waits: float
     reconfigurations: int
+    label: str = ""
 
     def time(self, delta: float) -> float:
         """Time at a reconfiguration time.
@@ -52,19 +55,24 @@ class PlanLine:
         return self.work + self.waits * delta
 
 
-def plan_lines(profile: CircuitProfile, size: float) -> list[PlanLine]:
+def plan_lines(
+    profiles: Sequence[CircuitProfile], size: float, others: Sequence[PlanLine] = ()
+) -> list[PlanLine]:
     """Find the least time over all plans as a function of the reconfiguration time, exactly.
 
     Parameters
     ----------
-    profile : CircuitProfile
+    profiles : sequence of CircuitProfile
+        Of the algorithms to choose from; lines are labelled with these.
     size : float, B
+    others : sequence of PlanLine
+        That stand to choice beside them, such as the time of a fabric without circuits.
 
     Returns
     -------
     list of PlanLine
         From the one that is best at a reconfiguration time of 0 to the one that is best from some time on
-        for ever: their minimum is the time of the policy "optimal".
+        for ever: their minimum is the least time of the policy "optimal".
 
     Notes
     -----
@@ -85,22 +93,33 @@ def plan_lines(profile: CircuitProfile, size: float) -> list[PlanLine]:
     >>> from topo_sim.collectives.reconfiguration import Circuits, circuit_profile
     >>> schedule = build_schedule("all_reduce", "halving_doubling", 4, 0)
     >>> profile = circuit_profile(schedule, Circuits(rate=1e9, alpha=1e-6))
-    >>> [(round(line.work * 1e6), line.reconfigurations) for line in plan_lines(profile, 1e6)]
+    >>> [(round(line.work * 1e6), line.reconfigurations) for line in plan_lines([profile], 1e6)]
     [(1504, 3), (3004, 0)]
     """
     n = checked_size(size)
-    choices = profile.choices(n, 1.0)
-    weights = choices.switch
+    asked = [(profile.schedule.label, profile.choices(n, 1.0)) for profile in profiles]
 
     def best(delta: float) -> PlanLine:
-        found = optimal(Choices(choices.cost, weights * delta, choices.initial))
-        work = math.fsum(choices.cost[np.arange(len(found.choice)), found.choice].tolist())
-        return PlanLine(work, float(weights[found.switched].sum()), int(found.switched.sum()))
+        found = [_at(label, choices, delta) for label, choices in asked]
+        return min([*found, *others], key=lambda line: (line.time(delta), line.waits))
 
+    far = max((_beyond(choices) for _, choices in asked), default=1.0)
+    return _between(best(0.0), best(far), best)
+
+
+def _at(label: str, choices: Choices, delta: float) -> PlanLine:
+    """Line of the best plan of one profile; its choices wait for the parts of a change of one second."""
+    weights = choices.switch
+    found = optimal(Choices(choices.cost, weights * delta, choices.initial))
+    work = math.fsum(choices.cost[np.arange(len(found.choice)), found.choice].tolist())
+    return PlanLine(work, float(weights[found.switched].sum()), int(found.switched.sum()), label)
+
+
+def _beyond(choices: Choices) -> float:
+    """Reconfiguration time from which on one change more costs more than any plan without."""
     finite = np.where(np.isfinite(choices.cost), choices.cost, 0.0)
-    most = 2 * float(finite.max(axis=1, initial=0.0).sum())  # more than any plan without changes
-    least = float(weights[weights > 0].min(initial=1.0))
-    return _between(best(0.0), best(most / least or 1.0), best)
+    most = 2 * float(finite.max(axis=1, initial=0.0).sum())
+    return most / float(choices.switch[choices.switch > 0].min(initial=1.0)) or 1.0
 
 
 def _between(low: PlanLine, high: PlanLine, best: Callable[[float], PlanLine]) -> list[PlanLine]:

@@ -46,8 +46,8 @@ def circuit_profiles(
 
     Examples
     --------
-    >>> [profile.schedule.algorithm for profile in circuit_profiles("all_to_all", 6, Circuits())]
-    ['rotation', 'bruck']
+    >>> [profile.schedule.label for profile in circuit_profiles("all_to_all", 4, Circuits())]
+    ['rotation(ports=1)', 'bruck(radix=2)', 'bruck(radix=3)']
     """
     found: list[CircuitProfile] = []
     refused = ""
@@ -109,11 +109,11 @@ def plan_collective(
 
     Examples
     --------
-    At 20 us per change, rotating pays from some size on:
+    At 20 us per change, more bytes are worth more changes:
 
-    >>> plans = plan_collective("all_to_all", 64, [1e5, 1e8], Circuits(reconfiguration=20e-6))
+    >>> plans = plan_collective("all_to_all", 64, [1e5, 1e9], Circuits(reconfiguration=20e-6))
     >>> [(plan.algorithm, plan.reconfigurations) for plan in plans]
-    [('bruck(radix=2)', 1), ('rotation(ports=1)', 61)]
+    [('bruck(radix=2)', 1), ('rotation(ports=1)', 62)]
     """
     if isinstance(sizes, (int, float)):
         raise UsageError(f"sizes: found {sizes!r}, expected a list of sizes")

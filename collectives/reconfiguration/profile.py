@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from hashlib import blake2b
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +14,6 @@ from topo_sim.collectives.reconfiguration.circuits import Circuits, circuit_boun
 from topo_sim.collectives.reconfiguration.configurations import (
     Configuration,
     bidirectional_ring,
-    configuration,
     ring,
 )
 from topo_sim.collectives.reconfiguration.costs import Candidate, StepCosts, step_costs
@@ -28,7 +28,7 @@ __all__ = ["BASES", "CircuitProfile", "circuit_profile"]
 BASES = {"ring": ring, "bidirectional_ring": bidirectional_ring}
 """Configurations that may be set when the steps begin, by name."""
 
-MOST_CELLS = 40_000_000
+MOST_CELLS = 20_000_000
 """Steps times candidates, at most: three matrices of that size are kept."""
 
 
@@ -266,17 +266,23 @@ def _with_own(
 ) -> tuple[list[Candidate], NDArray[np.int64]]:
     """Add the matched configuration of every step that has one, each once."""
     found = list(given)
-    known = {one.key.tobytes(): c for c, one in reversed(list(enumerate(given))) if isinstance(one, Configuration)}
+    known = {
+        _digest(one): c for c, one in reversed(list(enumerate(given))) if isinstance(one, Configuration)
+    }
     matched = _none(traffic)
     for i in range(len(matched)):
         source, target = traffic.ends(i)
-        one = configuration(_name(source, target, i, int(traffic.shift[i])), traffic.ranks, source, target)
-        if one.degree > ports:
+        one = Configuration(_name(source, target, i, int(traffic.shift[i])), traffic.ranks, source, target)
+        if np.any(source == target) or one.degree > ports:
             continue
-        matched[i] = known.setdefault(one.key.tobytes(), len(found))
+        matched[i] = known.setdefault(_digest(one), len(found))
         if matched[i] == len(found):
             found.append(one)
     return found, matched
+
+
+def _digest(one: Configuration) -> bytes:
+    return blake2b(one.key.tobytes(), digest_size=16).digest()
 
 
 def _name(source: NDArray[np.int64], target: NDArray[np.int64], step: int, shift: int) -> str:

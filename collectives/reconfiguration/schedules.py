@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from topo_sim.base import CollectiveError, UsageError
 from topo_sim.base.registry import nearest
@@ -11,7 +12,7 @@ from topo_sim.collectives.collective import COLLECTIVES
 from topo_sim.collectives.schedule import Schedule, build_schedule
 from topo_sim.collectives.step import Step, runs
 
-__all__ = ["SUITED", "rotation", "schedules_on_circuits"]
+__all__ = ["SUITED", "bruck", "rotation", "schedules_on_circuits"]
 
 SUITED = {
     "all_reduce": ("ring", "bidirectional_ring", "halving_doubling", "recursive_doubling"),
@@ -52,8 +53,7 @@ def rotation(ranks: int, size: float, ports: int = 1) -> Schedule:
     [1, 2, 3, 4, 5, 0, 5, 0, 1, 2, 3, 4]
     """
     whole = build_schedule("all_to_all", "pairwise", ranks, size)
-    if isinstance(ports, bool) or not isinstance(ports, int) or ports < 1:
-        raise CollectiveError(f"ports: found {ports!r}, expected a whole number of at least 1")
+    _check_ports(ports)
     half = np.arange(1, ranks // 2 + 1)
     order = np.stack([half, -half], axis=1).ravel()[: ranks - 1]
     steps = [_together(ranks, order[i : i + ports]) for i in range(0, ranks - 1, ports)]
@@ -62,7 +62,74 @@ def rotation(ranks: int, size: float, ports: int = 1) -> Schedule:
     )
 
 
-def _together(ranks: int, shifts: np.ndarray) -> Step:
+def bruck(ranks: int, size: float, radix: int = 2, ports: int = 1) -> Schedule:
+    """All-to-all by Bruck's algorithm, as many values of a digit at once as a rank has ports.
+
+    Parameters
+    ----------
+    ranks : int
+    size : float, B
+        What one rank holds to send, a p-th of it for every rank.
+    radix : int
+        Base of the digits of a distance.
+    ports : int
+
+    Returns
+    -------
+    Schedule
+        ``ceil((radix - 1) / ports)`` steps a digit. With radix ports + 1 that is one step a digit.
+
+    Raises
+    ------
+    CollectiveError
+        If the ranks, the size, the radix or the ports cannot be used.
+
+    Examples
+    --------
+    >>> bruck(81, 81.0, radix=3, ports=2)
+    <Schedule: all_to_all/bruck, radix=3, ports=2, 81 ranks, 81 B, 4 steps, 648 messages>
+    """
+    whole = build_schedule("all_to_all", "bruck", ranks, size, radix=radix)
+    _check_ports(ports)
+    steps: list[Step] = []
+    left = list(whole.steps)
+    unit = 1
+    while left:
+        digit = sum(value * unit < ranks for value in range(1, radix))
+        steps += [_merged(left[i : min(i + ports, digit)]) for i in range(0, digit, ports)]
+        left, unit = left[digit:], unit * radix
+    options = {"radix": radix} | ({"ports": ports} if ports > 1 else {})
+    return Schedule(whole.collective, "bruck", ranks, whole.size, whole.chunks, tuple(steps), options)
+
+
+def _merged(steps: Sequence[Step]) -> Step:
+    """Run steps at once."""
+    if len(steps) == 1:
+        return steps[0]
+
+    def lists() -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        each = [step.chunks() for step in steps]
+        lengths = np.concatenate([np.diff(indptr) for indptr, _ in each])
+        return np.append(0, np.cumsum(lengths)), np.concatenate([ids for _, ids in each])
+
+    source, target, fraction = (
+        np.concatenate([getattr(step, name) for step in steps]) for name in ("source", "target", "fraction")
+    )
+    alike = np.ptp(fraction) == 0
+    return Step(source, target, fraction[0] if alike else fraction, False, lists)
+
+
+def _radices(ranks: int, ports: int) -> list[int]:
+    """Bases worth trying: powers of two up to 32, and those that give every port a value of a digit."""
+    return sorted(r for r in {2, 4, 8, 16, 32, ports + 1, 2 * ports + 1} if r == 2 or r < ranks)
+
+
+def _check_ports(ports: object) -> None:
+    if isinstance(ports, bool) or not isinstance(ports, int) or ports < 1:
+        raise CollectiveError(f"ports: found {ports!r}, expected a whole number of at least 1")
+
+
+def _together(ranks: int, shifts: NDArray[np.int64]) -> Step:
     rank = np.arange(ranks)
     target = ((rank + shifts[:, np.newaxis]) % ranks).ravel()
     source = np.tile(rank, len(shifts))
@@ -103,23 +170,25 @@ def schedules_on_circuits(
     COLLECTIVES[collective]
     entries = ALGORITHMS[collective]
     alone = tuple(name for name, one in entries.items() if not one.switches)
-    builders: dict[str, Callable[[], Schedule]] = {
-        name: (lambda name=name: build_schedule(collective, name, ranks, 0.0)) for name in entries
-    }
+
+    def plain(name: str) -> Callable[[], list[Schedule]]:
+        return lambda: [build_schedule(collective, name, ranks, 0.0)]
+
+    builders = {name: plain(name) for name in entries}
     if collective == "all_to_all":
-        builders["rotation"] = lambda: rotation(ranks, 0.0, ports)
+        builders["rotation"] = lambda: [rotation(ranks, 0.0, ports)]
+        builders["bruck"] = lambda: [bruck(ranks, 0.0, radix, ports) for radix in _radices(ranks, ports)]
     if algorithms is not None:
         for name in algorithms:
             if name not in builders:
                 raise UsageError(f'algorithm: found "{name}": {nearest(name, builders)}')
-        return [builders[name]() for name in dict.fromkeys(algorithms)]
-    made = []
+        return [schedule for name in dict.fromkeys(algorithms) for schedule in builders[name]()]
+    made: list[Schedule] = []
     for name in SUITED.get(collective, alone):
         try:
-            made.append(builders[name]())
+            made += builders[name]()
         except CollectiveError:  # not for so many ranks, or not without a matrix
-            if name == "rotation":
-                raise
+            continue
     if not made:
         raise CollectiveError(f"{collective}: no algorithm runs on {ranks} ranks over circuits")
     return made

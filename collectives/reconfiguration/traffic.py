@@ -115,8 +115,10 @@ def step_traffic(schedule: Schedule) -> StepTraffic:
         source, target = step.source.astype(np.int64), step.target.astype(np.int64)
         if min(source.min(), target.min()) < 0 or max(source.max(), target.max()) >= p:
             raise CollectiveError(f"{schedule!r}: a step names a rank below 0 or above {p - 1}")
-        key, place = np.unique(source * p + target, return_inverse=True)
-        amount = np.bincount(place.ravel(), step.fraction, len(key))
+        key, amount = source * p + target, step.fraction
+        if not np.all(key[1:] > key[:-1]):
+            key, place = np.unique(key, return_inverse=True)
+            amount = np.bincount(place.ravel(), amount, len(key))
         largest = float(amount.max())
         source, target = np.divmod(key, p)
         far = (target - source) % p

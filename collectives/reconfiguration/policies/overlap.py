@@ -48,8 +48,8 @@ def overlap(choices: Choices) -> Decision:
 
     Examples
     --------
-    Two planes, phases of 4 s by all planes or 8 s by one, changes of 6 s: together 3 * (6 + 4) = 30; in turn
-    the second change is hidden and 2 of the third remain ... 6 + 8 + 8 + 8 = 30. With changes of 8 s, 36 and 32:
+    Two planes, three phases of 4 s by both planes or 8 s by one. With changes of 6 s, 3 (6 + 4) = 30 s by
+    both; in turn only the first change is waited for: 6 + 3 * 8 = 30 s. With changes of 8 s: 36 and 32 s.
 
     >>> def three(change):
     ...     work, own = np.full(3, 4.0), np.arange(3)
