@@ -1,5 +1,6 @@
 """Tables, plots and machine-readable output, made from result objects."""
 
+from topo_sim.report.breakeven import breakeven_table, plot_breakeven
 from topo_sim.report.calibration import calibration_tables, plot_calibration
 from topo_sim.report.formats import to_csv, to_json, write_text
 from topo_sim.report.optimum_tables import explanation_table, synthesis_table
@@ -17,12 +18,14 @@ from topo_sim.report.tables import (
 from topo_sim.report.tuning import plot_tuning, tuning_tables
 
 __all__ = [
+    "breakeven_table",
     "calibration_tables",
     "collective_table",
     "comparison_tables",
     "explanation_table",
     "info_table",
     "list_table",
+    "plot_breakeven",
     "plot_calibration",
     "plot_comparison",
     "plot_tuning",

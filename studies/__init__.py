@@ -1,5 +1,7 @@
 """What a user runs: each study loads fabrics, calls the rooms below and returns results."""
 
+from topo_sim.studies.breakeven import breakeven, circuits_of
+from topo_sim.studies.breakeven_map import BreakEven, SizeLines
 from topo_sim.studies.calibrate import Calibration, calibrate
 from topo_sim.studies.collective import CollectiveTable, cost_table
 from topo_sim.studies.compare import DEFAULT_FABRICS, Comparison, compare
@@ -14,17 +16,21 @@ from topo_sim.studies.tuning import TunedRange, Tuning
 __all__ = [
     "DEFAULT_FABRICS",
     "PATTERNS",
+    "BreakEven",
     "Calibration",
     "CollectiveTable",
     "Comparison",
     "Explanation",
     "Sharing",
+    "SizeLines",
     "Synthesis",
     "Throughput",
     "TunedRange",
     "Tuning",
     "best",
+    "breakeven",
     "calibrate",
+    "circuits_of",
     "compare",
     "cost_table",
     "explain",

@@ -21,6 +21,8 @@ def lay_rings(onward, other, slot, first, length, closed):
     for v in range(ranks):
         if onward[v] >= 0:
             led_to[onward[v]] = True
+        if other[v] >= 0:
+            led_to[other[v]] = True
     seen = np.zeros(ranks, dtype=np.bool_)
     at = 0
     for chains in (True, False):
