@@ -13,26 +13,30 @@ def optimal_choice(cost, switch, initial, choice):
 
     ``cost[i, c]`` is the time of step i on candidate c, ``switch[i]`` what changing before it takes;
     `initial` is set when the steps begin (-1: none of them). Fills `choice` and returns the time. Of ways
-    that take equally long, one that holds what is set.
+    that take equally long, one with the fewest changes.
     """
     steps, count = cost.shape
     held = np.empty((steps, count), dtype=np.bool_)
     best_before = np.zeros(steps, dtype=np.int64)
     time = np.full(count, np.inf)
-    least = 0.0
+    changes = np.zeros(count, dtype=np.int64)
+    least, fewest = 0.0, 0
     if initial >= 0:
         time[initial] = 0.0
-        best_before[0] = initial
     for i in range(steps):
-        changed = least + switch[i]
-        least, which = np.inf, 0
+        changed, more = least + switch[i], fewest + 1
+        least, fewest, which = np.inf, 0, 0
         for c in range(count):
-            hold = time[c] <= changed
+            hold = time[c] < changed or (time[c] == changed and changes[c] <= more)
             held[i, c] = hold
-            value = (time[c] if hold else changed) + cost[i, c]
+            value = time[c]
+            if not hold:
+                value = changed
+                changes[c] = more
+            value += cost[i, c]
             time[c] = value
-            if value < least:
-                least, which = value, c
+            if value < least or (value == least and changes[c] < fewest):
+                least, fewest, which = value, changes[c], c
         if i + 1 < steps:
             best_before[i + 1] = which
         else:

@@ -14,6 +14,9 @@ from topo_sim.collectives.step import Step, runs
 
 __all__ = ["SUITED", "bruck", "rotation", "schedules_on_circuits"]
 
+MOST_PAIRS = 2**25
+"""Transfers of a rotation, at most: each is kept."""
+
 SUITED = {
     "all_reduce": ("ring", "bidirectional_ring", "halving_doubling", "recursive_doubling"),
     "all_to_all": ("rotation", "bruck"),
@@ -52,8 +55,13 @@ def rotation(ranks: int, size: float, ports: int = 1) -> Schedule:
     >>> schedule.steps[0].target.tolist()
     [1, 2, 3, 4, 5, 0, 5, 0, 1, 2, 3, 4]
     """
-    whole = build_schedule("all_to_all", "pairwise", ranks, size)
+    whole = build_schedule("all_to_all", "bruck", ranks, size)  # checks ranks and size
     _check_ports(ports)
+    if whole.ranks**2 > MOST_PAIRS:
+        raise CollectiveError(
+            f"rotation: found {whole.ranks:,} ranks, expected at most {MOST_PAIRS:,} pairs of them; "
+            'use "bruck" instead'
+        )
     half = np.arange(1, ranks // 2 + 1)
     order = np.stack([half, -half], axis=1).ravel()[: ranks - 1]
     steps = [_together(ranks, order[i : i + ports]) for i in range(0, ranks - 1, ports)]
@@ -184,11 +192,12 @@ def schedules_on_circuits(
                 raise UsageError(f'algorithm: found "{name}": {nearest(name, builders)}')
         return [schedule for name in dict.fromkeys(algorithms) for schedule in builders[name]()]
     made: list[Schedule] = []
+    refused = CollectiveError(f"{collective}: found no algorithm for circuits")
     for name in SUITED.get(collective, alone):
         try:
             made += builders[name]()
-        except CollectiveError:  # not for so many ranks, or not without a matrix
-            continue
+        except CollectiveError as error:  # not for so many ranks
+            refused = error
     if not made:
-        raise CollectiveError(f"{collective}: no algorithm runs on {ranks} ranks over circuits")
+        raise refused
     return made

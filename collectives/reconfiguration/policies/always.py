@@ -31,6 +31,8 @@ def always(choices: Choices) -> Decision:
     >>> always(Choices(cost, np.array([2.0, 2.0]), initial=0, matched=np.array([0, 1]))).time
     4.0
     """
+    if not choices.cost.size:
+        return settle(choices, np.zeros(0, dtype=np.int64), "always")
     fastest = np.argmin(choices.cost, axis=1)
     matched = choices.matched if len(choices.matched) else fastest
     return settle(choices, np.where(matched >= 0, matched, fastest).astype(np.int64), "always")

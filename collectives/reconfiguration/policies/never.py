@@ -30,5 +30,7 @@ def never(choices: Choices) -> Decision:
     >>> never(Choices(np.array([[1.0, 5.0], [5.0, 1.0]]), np.array([2.0, 2.0]), initial=0)).time
     6.0
     """
+    if not choices.cost.size:
+        return settle(choices, np.zeros(0, dtype=np.int64), "never")
     one = choices.initial if choices.initial >= 0 else int(np.argmin(choices.cost.sum(axis=0)))
     return settle(choices, np.full(len(choices.cost), one, dtype=np.int64), "never")

@@ -30,7 +30,7 @@ def optimal(choices: Choices) -> Decision:
     candidate c set at step i either held it at step i - 1, or changed to it from the candidate that was best
     there, whichever that was: O(S C) time, one bit (stored as a byte) per step and candidate.
 
-    Among ways that take equally long it changes as late as can be.
+    Of ways that take equally long it is one with the fewest changes.
 
     Examples
     --------
