@@ -32,6 +32,7 @@ MARKS = (
 """Reconfiguration times of kinds of switches."""
 
 LEVELS = (1.1, 1.5, 2, 3, 5, 10, 20, 50, 100, 200, 500, 1000)
+LEAD = "When reconfiguring pays: "
 ROWS, COLUMNS = 421, 757
 """Of the map; about as many spots each way as it has room for."""
 
@@ -92,7 +93,7 @@ def _title(study: BreakEven) -> str:
     circuits = study.circuits
     ports = f"{circuits.ports} port{'' if circuits.ports == 1 else 's'}"
     return (
-        f"When reconfiguring pays: {COLLECTIVES[study.collective].title} over {study.ranks:,} ranks, {ports}, "
+        f"{LEAD}{COLLECTIVES[study.collective].title} over {study.ranks:,} ranks, {ports}, "
         f"{format_quantity(circuits.rate, 'rate')} a rank, alpha {format_quantity(circuits.alpha, 'time')}, "
         f"hop {format_quantity(circuits.hop, 'time')}"
     )
@@ -117,8 +118,8 @@ def plot_breakeven(study: BreakEven) -> Figure:
     with mpl.rc_context(STYLE | {"axes.grid": False}):
         figure = Figure(figsize=(10, 5.8), dpi=100, layout="constrained")
         axes = figure.subplots()
-        if len(sizes) < 2:
-            axes.text(0.5, 0.5, "no sizes to draw: nothing is sent", transform=axes.transAxes, ha="center")
+        if len(sizes) < 2 or not any(line.work > 0 for at in sizes for line in at.lines):
+            axes.text(0.5, 0.5, "nothing is sent", transform=axes.transAxes, ha="center")
             return figure
         _draw(axes, study, sizes)
     return figure
@@ -157,7 +158,12 @@ def _draw(axes: Axes, study: BreakEven, sizes: tuple[SizeLines, ...]) -> None:
     if unnamed:
         handles = [Patch(facecolor=colours[i], edgecolor="#666666", label=names[i]) for i in unnamed]
         axes.legend(
-            handles=handles, loc="upper center", bbox_to_anchor=(0.5, -0.11), ncols=3, frameon=False, fontsize=8
+            handles=handles,
+            loc="upper center",
+            bbox_to_anchor=(0.5, -0.11),
+            ncols=3,
+            frameon=False,
+            fontsize=8,
         )
 
 
@@ -182,8 +188,7 @@ def _owners(
         if [name for name, *_ in one] != [name for name, *_ in other]:
             one = other = one if share < 0.5 else other
         changes = [
-            np.log(a[1]) * (1 - share) + np.log(b[1]) * share
-            for a, b in zip(one[1:], other[1:], strict=True)
+            np.log(a[1]) * (1 - share) + np.log(b[1]) * share for a, b in zip(one[1:], other[1:], strict=True)
         ]
         place = np.array([names.index(name) for name, *_ in one])
         owner[:, column] = place[np.searchsorted(changes, deltas, side="right")]
@@ -198,7 +203,9 @@ def _colours(study: BreakEven, names: list[str]) -> list[str]:
     kinds = {"circuits": 0, "static": 0, "packet": 0}
     found = []
     for name in names:
-        kind = "packet" if name in study.against else "circuits" if name.endswith(" on circuits") else "static"
+        kind = (
+            "packet" if name in study.against else "circuits" if name.endswith(" on circuits") else "static"
+        )
         palette = {"circuits": tints, "static": greys, "packet": sands}[kind]
         found.append(palette[kinds[kind] % len(palette)])
         kinds[kind] += 1
@@ -216,7 +223,7 @@ def _contours(
     """Lines of equal speed-up over the best plan that holds still, and where it is 1."""
     times = np.array([at.times(deltas) for at in sizes]).T
     still = np.array([at.static.work if at.static is not None else np.nan for at in sizes])
-    speed = still / times
+    speed = np.divide(still, times, out=np.ones_like(times), where=times > 0)
     most = np.nanmax(speed, initial=1.0)
     levels = [level for level in LEVELS if level < most]
     if levels:
@@ -249,8 +256,16 @@ def _name_regions(
             continue
         spot = across[x], deltas[y]
         text = name.replace(" on ", "\non ").replace("_", " ")
-        style: dict[str, Any] = {"ha": "center", "va": "center", "fontsize": 9, "fontweight": "bold", "zorder": 6}
-        axes.text(*spot, text, path_effects=[withStroke(linewidth=2.5, foreground="white", alpha=0.75)], **style)
+        style: dict[str, Any] = {
+            "ha": "center",
+            "va": "center",
+            "fontsize": 9,
+            "fontweight": "bold",
+            "zorder": 6,
+        }
+        axes.text(
+            *spot, text, path_effects=[withStroke(linewidth=2.5, foreground="white", alpha=0.75)], **style
+        )
     return unnamed
 
 
@@ -281,5 +296,5 @@ def _labels(axes: Axes, study: BreakEven, where: NDArray[np.float64]) -> None:
     axes.yaxis.set_minor_locator(NullLocator())
     axes.set_xlabel("message size (as nccl-tests counts it)")
     axes.set_ylabel("reconfiguration time")
-    title = _title(study).removeprefix("When reconfiguring pays: ")
+    title = _title(study).removeprefix(LEAD)
     axes.set_title(title[0].upper() + title[1:], loc="left", fontsize=10)

@@ -1,4 +1,4 @@
-"""Break-even: which plan wins at which size and reconfiguration time, and where one takes over from another."""
+"""Break-even: which plan wins at which size and reconfiguration time, and where another takes over."""
 
 from collections.abc import Sequence
 from itertools import pairwise
@@ -80,7 +80,7 @@ def breakeven(
     per_octave: int = 0,
     progress: Progress | None = None,
 ) -> BreakEven:
-    """Find out when reconfiguring pays: the best plan at every size, as a function of the reconfiguration time.
+    """Find out when reconfiguring pays: the best plan at every size and reconfiguration time.
 
     Parameters
     ----------

@@ -134,7 +134,7 @@ class BreakEven:
     tried: tuple[str, ...]
 
     def family(self, line: PlanLine) -> str:
-        """What a plan is called on a map: its algorithm without options, and where it runs.
+        """Name a plan for a map: its algorithm without options, and where it runs.
 
         Parameters
         ----------

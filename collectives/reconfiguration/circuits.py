@@ -2,7 +2,9 @@
 
 import math
 from dataclasses import dataclass, replace
-from numbers import Integral, Real
+from numbers import Real
+
+import numpy as np
 
 from topo_sim.base import CollectiveError, UsageError
 from topo_sim.collectives.bounds import LowerBound
@@ -59,7 +61,7 @@ class Circuits:
 
     def __post_init__(self) -> None:
         ports = self.ports
-        if isinstance(ports, bool) or not isinstance(ports, Integral) or not 1 <= ports <= 4096:
+        if isinstance(ports, bool) or not isinstance(ports, (int, np.integer)) or not 1 <= ports <= 4096:
             raise UsageError(f"ports: found {ports!r}, expected a whole number from 1 to 4096")
         if not _is_number(self.rate) or self.rate <= 0:
             raise UsageError(f"rate: found {self.rate!r}, expected a finite number of B/s above 0")
@@ -141,7 +143,7 @@ def circuit_bound(collective: Collective | str, ranks: int, circuits: Circuits) 
     [2.0, 2.5]
     """
     collective = COLLECTIVES[collective] if isinstance(collective, str) else collective
-    if isinstance(ranks, bool) or not isinstance(ranks, Integral) or ranks < 1:
+    if isinstance(ranks, bool) or not isinstance(ranks, (int, np.integer)) or ranks < 1:
         raise UsageError(f"ranks: found {ranks!r}, expected a whole number of at least 1")
     if collective.members:
         raise CollectiveError("found a collective of several groups, expected one: plan each group alone")
@@ -158,8 +160,6 @@ def circuit_bound(collective: Collective | str, ranks: int, circuits: Circuits) 
 
 def _one_rank(collective: Collective, ranks: int) -> float:
     """Least bytes that the busiest single rank sends or receives, per byte of size."""
-    import numpy as np
-
     if collective.traffic is not None:
         return float(max(collective.traffic.sum(axis=0).max(), collective.traffic.sum(axis=1).max()))
     root = np.array([True, False])

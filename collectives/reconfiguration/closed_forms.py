@@ -105,8 +105,8 @@ def break_even_halving_doubling(ranks: int, circuits: Circuits) -> float:
     halvings = _exact_log2(ranks, "halving and doubling")
     if not halvings or circuits.hidden == 1:
         raise CollectiveError(
-            f"break-even: found {ranks} ranks and {circuits.hidden:.0%} of a change hidden, expected two ranks "
-            "or more and less than all of it"
+            f"break-even: found {ranks} ranks and {circuits.hidden:.0%} of a change hidden, expected two "
+            "ranks or more and less than all of it"
         )
     step = circuits.alpha + circuits.hop
     return 2 * (ranks - 1 - halvings) * step / (2 * halvings - 1) / (1 - circuits.hidden)

@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 from functools import cached_property
-from numbers import Integral
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -164,7 +163,7 @@ def configuration(name: str, ranks: int, source: ArrayLike, target: ArrayLike) -
     >>> configuration("pairs", 4, [0, 1], [1, 0])
     <Configuration pairs: 2 circuits, 1 a rank>
     """
-    if isinstance(ranks, bool) or not isinstance(ranks, Integral) or not 1 <= ranks <= 2**26:
+    if isinstance(ranks, bool) or not isinstance(ranks, (int, np.integer)) or not 1 <= ranks <= 2**26:
         raise UsageError(f"{name}: found {ranks!r} ranks, expected a whole number from 1 to 2**26")
     given = [np.asarray(end) for end in (source, target)]
     shapes = [end.shape for end in given]

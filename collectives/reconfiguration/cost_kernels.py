@@ -9,7 +9,7 @@ __all__ = ["lay_rings", "on_own_circuits", "on_rings", "on_shifts"]
 
 @kernel
 def lay_rings(onward, other, slot, first, length, closed):
-    """Number the links of rings and chains one after the other.
+    """Give the links of rings and chains numbers that follow each other.
 
     ``onward[v]`` is where the circuit of rank v leads, -1 if nowhere; where rings go both ways, ``other[v]``
     is the second one, else -1. A link is numbered by the rank that it leaves: `slot`. The links of a part

@@ -139,10 +139,9 @@ def step_costs(
     if shape[0]:
         _fill_rings(out, traffic, candidates, rings, circuits)
         _fill_own(out, traffic, candidates, own, circuits)
-        for c in np.flatnonzero(kinds == "fabric"):
-            fabric = candidates[c]
-            assert isinstance(fabric, Fabric)
-            _fill_fabric(out, schedule, fabric, int(c), circuits)
+        for c, one in enumerate(candidates):
+            if isinstance(one, Fabric):
+                _fill_fabric(out, schedule, one, c, circuits)
     return out
 
 
@@ -167,7 +166,9 @@ def _put(
     out.moved[place] = np.where(reached, moved, 0.0)
 
 
-def _rates(candidates: Sequence[Candidate], chosen: NDArray[np.intp], circuits: Circuits) -> NDArray[np.float64]:
+def _rates(
+    candidates: Sequence[Candidate], chosen: NDArray[np.intp], circuits: Circuits
+) -> NDArray[np.float64]:
     """Rate of a circuit of each chosen configuration, B/s."""
     planes = [one.planes(circuits.ports) for c in chosen if isinstance(one := candidates[c], Configuration)]
     return circuits.port_rate * np.array(planes, dtype=np.float64)
@@ -192,7 +193,9 @@ def _fill_rings(
         _put(out, where, hops, each / rate[turning], each * traffic.ranks, circuits.hop)
     for steps, some in ((alike, ~turning), (~alike, np.ones(len(given), dtype=np.bool_))):
         if steps.any() and some.any():
-            _by_following(out, traffic, np.flatnonzero(steps), given, rings, np.flatnonzero(some), rate, circuits)
+            _by_following(
+                out, traffic, np.flatnonzero(steps), given, rings, np.flatnonzero(some), rate, circuits
+            )
 
 
 def _by_following(

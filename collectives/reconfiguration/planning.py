@@ -133,8 +133,8 @@ def _check_same(profiles: Sequence[CircuitProfile], circuits: Circuits) -> None:
     for profile in profiles:
         if replace(profile.circuits, reconfiguration=circuits.reconfiguration) != circuits:
             raise UsageError(
-                f"profiles: found {profile.schedule.label} solved for {profile.circuits}, expected {circuits} "
-                "but for its reconfiguration time"
+                f"profiles: found {profile.schedule.label} solved for {profile.circuits}, expected "
+                f"{circuits} but for its reconfiguration time"
             )
 
 

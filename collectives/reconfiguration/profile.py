@@ -200,8 +200,8 @@ def circuit_profile(
 
     Notes
     -----
-    The matched configuration of a step gives each pair of ranks that exchange in it ``ports // degree`` ports,
-    degree the most partners that a rank has in it; by König's theorem that many planes can set it.
+    The matched configuration of a step gives each pair of ranks that exchange in it ``ports // degree``
+    ports, degree the most partners that a rank has in it; by König's theorem that many planes can set it.
 
     Examples
     --------
@@ -233,8 +233,8 @@ def circuit_profile(
     if lost.any():
         i = int(np.flatnonzero(lost)[0])
         raise CollectiveError(
-            f"{schedule.label}: step {i} can be carried by no configuration: a rank sends {traffic.messages[i]} "
-            f"messages over {circuits.ports} ports; expected as many ports, or a base that joins all ranks"
+            f"{schedule.label}: step {i} can be carried by no configuration: a rank sends "
+            f"{traffic.messages[i]} messages over {circuits.ports} ports; expected as many ports, or a base that joins all ranks"
         )
     return CircuitProfile(
         schedule,
@@ -251,9 +251,7 @@ def circuit_profile(
 
 def _check(one: Configuration, ranks: int, circuits: Circuits) -> None:
     if one.ranks != ranks:
-        raise UsageError(
-            f"{one.name}: found {one.ranks} ranks, expected the {ranks} of the schedule"
-        )
+        raise UsageError(f"{one.name}: found {one.ranks} ranks, expected the {ranks} of the schedule")
     one.planes(circuits.ports)
 
 
@@ -266,9 +264,7 @@ def _with_own(
 ) -> tuple[list[Candidate], NDArray[np.int64]]:
     """Add the matched configuration of every step that has one, each once."""
     found = list(given)
-    known = {
-        _digest(one): c for c, one in reversed(list(enumerate(given))) if isinstance(one, Configuration)
-    }
+    known = {_digest(one): c for c, one in reversed(list(enumerate(given))) if isinstance(one, Configuration)}
     matched = _none(traffic)
     for i in range(len(matched)):
         source, target = traffic.ends(i)

@@ -7,8 +7,11 @@ from numpy.typing import NDArray
 
 from topo_sim.base import CollectiveError
 from topo_sim.collectives.schedule import Schedule
+from topo_sim.collectives.step import Step
 
 __all__ = ["StepTraffic", "step_traffic"]
+
+Row = tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64], float, int]
 
 
 @dataclass(frozen=True)
@@ -42,7 +45,7 @@ class StepTraffic:
     shift: NDArray[np.int64]
 
     def ends(self, step: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Sources and targets of a step.
+        """Read the sources and targets of a step.
 
         Parameters
         ----------
@@ -110,34 +113,36 @@ def step_traffic(schedule: Schedule) -> StepTraffic:
             "light and combine nothing"
         )
     p = schedule.ranks
-    rows, scale, messages, shift = [], [], [], []
-    for step in schedule.steps:
-        source, target = step.source.astype(np.int64), step.target.astype(np.int64)
-        if min(source.min(), target.min()) < 0 or max(source.max(), target.max()) >= p:
-            raise CollectiveError(f"{schedule!r}: a step names a rank below 0 or above {p - 1}")
-        key, amount = source * p + target, step.fraction
-        if not np.all(key[1:] > key[:-1]):
-            key, place = np.unique(key, return_inverse=True)
-            amount = np.bincount(place.ravel(), amount, len(key))
-        largest = float(amount.max())
-        source, target = np.divmod(key, p)
-        far = (target - source) % p
-        amount = amount / largest if largest else amount
-        alike = len(key) == p and np.all(far == far[0]) and np.ptp(amount) < 1e-12
-        amount = np.ones(p) if alike and largest else amount
-        rows.append((source, target, amount))
-        scale.append(largest)
-        messages.append(int(np.bincount(step.source).max()))
-        shift.append(int(far[0]) if alike else 0)
-    columns = zip(*rows, strict=True) if rows else (np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0))
-    source, target, amount = (np.concatenate(c) if rows else c for c in columns)
+    rows = [_row(step, p, repr(schedule)) for step in schedule.steps]
+    whole = [np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64)]
+    if rows:
+        whole = [np.concatenate([row[column] for row in rows]) for column in (0, 1)]
     return StepTraffic(
         p,
         np.append(0, np.cumsum([len(row[0]) for row in rows])).astype(np.int64),
-        source,
-        target,
-        amount,
-        np.array(scale),
-        np.array(messages, dtype=np.int64),
-        np.array(shift, dtype=np.int64),
+        whole[0],
+        whole[1],
+        np.concatenate([np.zeros(0), *(row[2] for row in rows)]),
+        np.array([row[3] for row in rows], dtype=np.float64),
+        np.array([np.bincount(step.source).max() for step in schedule.steps], dtype=np.int64),
+        np.array([row[4] for row in rows], dtype=np.int64),
     )
+
+
+def _row(step: Step, p: int, name: str) -> Row:
+    """Source, target and amount of the transfers of a step, their scale and their shift."""
+    source, target = step.source.astype(np.int64), step.target.astype(np.int64)
+    if min(source.min(), target.min()) < 0 or max(source.max(), target.max()) >= p:
+        raise CollectiveError(f"{name}: a step names a rank below 0 or above {p - 1}")
+    key, amount = source * p + target, step.fraction
+    if not np.all(key[1:] > key[:-1]):
+        key, place = np.unique(key, return_inverse=True)
+        amount = np.bincount(place.ravel(), amount, len(key)).astype(np.float64)
+    largest = float(amount.max())
+    source, target = np.divmod(key, p)
+    far = (target - source) % p
+    amount = amount / largest if largest else amount
+    alike = bool(len(key) == p and np.all(far == far[0]) and np.ptp(amount) < 1e-12)
+    if alike and largest:
+        amount = np.ones(p)
+    return source, target, amount, largest, int(far[0]) if alike else 0

@@ -62,7 +62,9 @@ __all__ = ["breakeven"]
     "--against", multiple=True, metavar="FILE",
     help="A fabric without circuits that stands to choice as well. Repeatable.",
 )  # fmt: skip
-@click.option("--picture", multiple=True, metavar="FILE", help="Where to draw: .png, .svg or .pdf. Repeatable.")
+@click.option(
+    "--picture", multiple=True, metavar="FILE", help="Where to draw: .png, .svg or .pdf. Repeatable."
+)
 @set_option
 @seed_option
 @output_options

@@ -34,11 +34,11 @@ def overlap(choices: Choices) -> Decision:
     Notes
     -----
     Every step runs on its matched configuration. Steps in a row with the same one are a *phase*, which the
-    same planes carry. The phases are cut into segments. In a segment, the d planes form g groups of ``d // g``
-    or one more, and phase i is carried by group ``i mod g``: it begins when the phase before has ended and its
-    group has changed, which it started to do when it had ended its own last phase (in a segment's first turn:
-    when the segment began). Between segments all planes have ended. The least time over all cuts and all g,
-    a g for each segment, is found exactly: O(P^2 d) for P phases.
+    same planes carry. The phases are cut into segments. In a segment, the d planes form g groups of
+    ``d // g`` or one more, and phase i is carried by group ``i mod g``: it begins when the phase before has
+    ended and its group has changed, which it started to do when its own last phase had ended (in a segment's
+    first turn: when the segment began). Between segments all planes have ended. The least time over all cuts
+    and all g, a g for each segment, is found exactly: O(P^2 d) for P phases.
 
     With segments of one phase and g = 1 this is the policy ``always``, so it is never worse. No way to use
     the planes can take less than all the phases with all the planes, and the first change: it is within
@@ -61,8 +61,8 @@ def overlap(choices: Choices) -> Decision:
     if np.any(choices.matched < 0):
         i = int(np.flatnonzero(choices.matched < 0)[0])
         raise CollectiveError(
-            f'policy "overlap": in step {i} a rank has more partners than its {choices.planes} ports, expected '
-            'a circuit for each; use the policy "optimal"'
+            f'policy "overlap": in step {i} a rank has more partners than its {choices.planes} ports, '
+            'expected a circuit for each; use the policy "optimal"'
         )
     steps = len(choices.matched)
     phase = np.cumsum(np.diff(choices.matched, prepend=-2) != 0) - 1

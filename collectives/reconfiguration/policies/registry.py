@@ -149,8 +149,8 @@ def settle(choices: Choices, choice: NDArray[np.int64], name: str) -> Decision:
     if not np.isfinite(times).all():
         i = int(np.flatnonzero(~np.isfinite(times))[0])
         raise CollectiveError(
-            f'policy "{name}": step {i} cannot be carried by the configuration that is set, expected one that '
-            'joins the ranks that exchange; use the policy "optimal", or another base'
+            f'policy "{name}": step {i} cannot be carried by the configuration that is set, expected one '
+            'that joins the ranks that exchange; use the policy "optimal", or another base'
         )
     switched = np.diff(choice, prepend=choices.initial) != 0
     paid = np.where(switched, choices.switch, 0.0)

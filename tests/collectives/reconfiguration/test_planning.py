@@ -37,9 +37,7 @@ def test_rotations_and_bruck_do_an_all_to_all(ranks, ports):
 
 @pytest.mark.parametrize("ports", [1, 2, 5])
 @pytest.mark.parametrize("ranks", [1, 2, 3, 6, 8, 12])
-@pytest.mark.parametrize(
-    "collective", [*SUITED, "broadcast", "reduce", "send_recv", "barrier"]
-)
+@pytest.mark.parametrize("collective", [*SUITED, "broadcast", "reduce", "send_recv", "barrier"])
 def test_no_plan_is_below_its_bound_and_its_parts_add_up(collective, ranks, ports):
     circuits = Circuits(ports, 100e9, 1e-6, 3e-6, hop=2e-7)
     for profile in circuit_profiles(collective, ranks, circuits):
@@ -74,7 +72,9 @@ def test_bound_is_reached():
     circuits = Circuits(4, 100e9, 1e-6, 0.0)
     (plan,) = plan_collective("all_to_all", 5, [1e12], circuits)
     assert plan.fraction == pytest.approx(1.0, rel=1e-9)
-    (plan,) = plan_collective("all_gather", 8, [0.0], Circuits(reconfiguration=0.0), algorithms=["recursive_doubling"])
+    (plan,) = plan_collective(
+        "all_gather", 8, [0.0], Circuits(reconfiguration=0.0), algorithms=["recursive_doubling"]
+    )
     assert plan.time == plan.lower_bound == pytest.approx(3e-6)
 
 

@@ -52,9 +52,9 @@ def test_optimal_is_the_least_of_all_choices(choices):
     for name in HOLDING:
         try:
             other = POLICIES[name].decide(choices)
-        except CollectiveError as error:
-            assert name == "never" and "cannot be carried" in str(error)
-            assert np.isinf(choices.cost).any()
+        except CollectiveError:
+            assert name == "never"
+            assert np.isinf(choices.cost).any(axis=0).any()
             continue
         assert other.time == pytest.approx(time_of(choices, other.choice), rel=1e-12, abs=1e-15)
         assert best.time <= other.time * (1 + 1e-12) + 1e-15
@@ -113,7 +113,9 @@ def turns(fixed, work, change, planes, ready):
     for cuts in itertools.product([False, True], repeat=count - 1):
         ends = [i + 1 for i, cut in enumerate(cuts) if cut] + [count]
         begins = [0, *ends[:-1]]
-        each = [min(segment(a, b, g) for g in range(1, planes + 1)) for a, b in zip(begins, ends, strict=True)]
+        each = [
+            min(segment(a, b, g) for g in range(1, planes + 1)) for a, b in zip(begins, ends, strict=True)
+        ]
         best = min(best, sum(each))
     return best
 
