@@ -46,7 +46,7 @@ def _cell(study: BreakEven, at: SizeLines, line: PlanLine, time: float) -> str:
         where = f"{line.reconfigurations:,} change{plural}"
         where += f", {at.static.work / time:.3g}x" if at.static is not None and time > 0 else ""
     else:
-        where = "packet fabric" if line.label in study.against else f"static {study.base}"
+        where = "as wired" if line.label in study.against else f"static {study.base}"
     return f"{line.label}\n{format_quantity(time, 'time', 3)}, {where}"
 
 

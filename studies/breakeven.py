@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from topo_sim.base import UsageError
-from topo_sim.collectives import COLLECTIVES
+from topo_sim.collectives import COLLECTIVES, Schedule
 from topo_sim.collectives.reconfiguration import (
     CircuitProfile,
     Circuits,
@@ -17,7 +17,7 @@ from topo_sim.collectives.reconfiguration import (
     circuit_profiles,
     plan_lines,
 )
-from topo_sim.studies.best import Progress, best_costs, check_sizes, profiles
+from topo_sim.studies.best import Progress, check_sizes, profiles
 from topo_sim.studies.breakeven_map import BreakEven, SizeLines
 from topo_sim.topo import Fabric
 
@@ -96,8 +96,8 @@ def breakeven(
     base : str, Configuration, Fabric or None
         What is set when the collective begins, and stays at no cost ("ring" or "bidirectional_ring").
     against : sequence of Fabric
-        Fabrics without circuits, of as many endpoints or more, where the fastest algorithm of all is taken
-        and `alpha` is the overhead of a message.
+        Fabrics without circuits, of as many endpoints or more, where the fastest algorithm of all is taken.
+        Alpha is the same as over circuits: for every round of as many messages as the circuits have ports.
     per_octave : int
         So many more sizes for every doubling, for a picture.
     progress : callable, optional
@@ -137,7 +137,7 @@ def breakeven(
     dense = _dense(wanted, per_octave)
     every = np.unique(np.concatenate([wanted, dense]))
     packet = {
-        fabric.name: _packet(fabric, collective, ranks, given.alpha, every, progress) for fabric in against
+        fabric.name: _packet(fabric, collective, ranks, given, every, progress) for fabric in against
     }
     bound = circuit_bound(collective, ranks, given)
     lines: dict[float, SizeLines] = {}
@@ -171,13 +171,32 @@ def _packet(
     fabric: Fabric,
     collective: str,
     ranks: int,
-    overhead: float,
+    circuits: Circuits,
     sizes: NDArray[np.float64],
     progress: Progress | None,
 ) -> list[tuple[float, float]]:
-    """Time and lower bound of the fastest algorithm on a fabric without circuits, at every size."""
-    found = profiles(fabric, collective, ranks=ranks, overhead=overhead, sizes=sizes, progress=progress)
-    return [(cost.time, cost.lower_bound) for cost in best_costs(found, sizes.tolist())]
+    """Time and lower bound of the fastest algorithm on a fabric without circuits, at every size.
+
+    A round of messages takes alpha as it does over circuits.
+    """
+    found = profiles(fabric, collective, ranks=ranks, progress=progress)
+    starts = [circuits.alpha * _rounds(profile.schedule, circuits.ports) for profile in found]
+    least = []
+    for size in sizes.tolist():
+        times = [profile.time(size) + start for profile, start in zip(found, starts, strict=True)]
+        best = int(np.argmin(times))
+        floor = found[best].bound.time(size) + min(circuits.alpha, starts[best])
+        least.append((times[best], floor))
+    return least
+
+
+def _rounds(schedule: Schedule, ports: int) -> int:
+    """Rounds of messages in all steps: those of the busiest rank over its ports, rounded up."""
+    rounds = 0
+    for step in schedule.steps:
+        own = step.source[step.source < schedule.ranks]
+        rounds += step.repeat * -(-int(np.bincount(own, minlength=1).max()) // ports)
+    return rounds
 
 
 def _check_deltas(deltas: Sequence[float]) -> NDArray[np.float64]:

@@ -29,8 +29,8 @@ __all__ = ["breakeven"]
 @click.command(
     epilog=examples(
         "topo-sim optics breakeven",
-        "topo-sim optics breakeven --ranks 256 --ports 4 --against lite-fat-tree --picture map.png",
-        "topo-sim optics breakeven lite-circuits --collective all_to_all --size 64MiB --delta '1 us'",
+        "topo-sim optics breakeven lite-torus --collective all_to_all --against lite-torus --picture map.png",
+        "topo-sim optics breakeven --ranks 128 --ports 4 --hop '0 s' --size 64MiB --delta '1 us'",
         "topo-sim optics breakeven --collective all_to_all --ports 2 --base bidirectional_ring --format json",
     )
 )
