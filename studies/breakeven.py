@@ -136,9 +136,7 @@ def breakeven(
     solved = circuit_profiles(collective, ranks, given, algorithms=algorithms, base=base)
     dense = _dense(wanted, per_octave)
     every = np.unique(np.concatenate([wanted, dense]))
-    packet = {
-        fabric.name: _packet(fabric, collective, ranks, given, every, progress) for fabric in against
-    }
+    packet = {fabric.name: _packet(fabric, collective, ranks, given, every, progress) for fabric in against}
     bound = circuit_bound(collective, ranks, given)
     lines: dict[float, SizeLines] = {}
     for i, size in enumerate(every.tolist()):
@@ -191,7 +189,7 @@ def _packet(
 
 
 def _rounds(schedule: Schedule, ports: int) -> int:
-    """Rounds of messages in all steps: those of the busiest rank over its ports, rounded up."""
+    """Count the rounds of messages in all steps: those of the busiest rank over its ports, rounded up."""
     rounds = 0
     for step in schedule.steps:
         own = step.source[step.source < schedule.ranks]

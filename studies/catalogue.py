@@ -7,6 +7,7 @@ from topo_sim.base import UsageError, nearest
 from topo_sim.collectives import ALGORITHMS, COLLECTIVES, SYNTHESIZERS
 from topo_sim.collectives.formats import FORMATS
 from topo_sim.collectives.models import COST_MODELS
+from topo_sim.collectives.reconfiguration import POLICIES
 from topo_sim.studies.sharing import PATTERNS
 from topo_sim.topo import GENERATORS, ROUTINGS
 from topo_sim.topo.demands import DEMANDS
@@ -63,6 +64,7 @@ _KINDS: dict[str, Callable[[], Rows]] = {
         {"name": n, "settings": ", ".join(f"{k}={v}" for k, v in m.settings.items()), "about": m.summary}
         for n, m in COST_MODELS.items()
     ],
+    "policies": lambda: [{"name": n, "about": p.summary} for n, p in POLICIES.items()],
     "formats": lambda: [{"name": n, "about": f.summary} for n, f in FORMATS.items()],
     "patterns": lambda: [{"name": n, "about": _first_line(f)} for n, f in PATTERNS.items()],
     "demands": lambda: [{"name": n, "about": _first_line(f)} for n, f in DEMANDS.items()],

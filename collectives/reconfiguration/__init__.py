@@ -13,6 +13,7 @@ from topo_sim.collectives.reconfiguration.planning import circuit_profiles, plan
 from topo_sim.collectives.reconfiguration.policies import POLICIES, Choices, Decision
 from topo_sim.collectives.reconfiguration.profile import BASES, CircuitProfile, circuit_profile
 from topo_sim.collectives.reconfiguration.schedules import SUITED, bruck, rotation, schedules_on_circuits
+from topo_sim.collectives.reconfiguration.slots import PlaneSlots, plan_slots, planes_of
 
 __all__ = [
     "BASES",
@@ -24,6 +25,7 @@ __all__ = [
     "Configuration",
     "Decision",
     "PlanLine",
+    "PlaneSlots",
     "ReconfigurationPlan",
     "bidirectional_ring",
     "bruck",
@@ -33,6 +35,8 @@ __all__ = [
     "configuration",
     "plan_collective",
     "plan_lines",
+    "plan_slots",
+    "planes_of",
     "ring",
     "rotation",
     "schedules_on_circuits",

@@ -107,8 +107,11 @@ def on_rings(indptr, source, target, amount, slot, first, length, closed, two, h
 
 
 @kernel
-def on_shifts(shift, stride, ranks, hops):
-    """Ways of steps r -> r + shift along rings of a stride: -1 where they do not lead there."""
+def on_shifts(steps, shift, scale, columns, stride, rate, ranks, hop, delay, pace, moved):
+    """Send steps r -> r + shift along rings of a stride, where they lead there.
+
+    Fills rows `steps` and columns `columns` of the matrices ``delay, pace, moved``; what is not filled stays.
+    """
     for c in range(len(stride)):
         # The inverse of stride / divisor modulo ranks / divisor, by Euclid.
         a, b, x, y = stride[c], ranks, 1, 0
@@ -117,8 +120,14 @@ def on_shifts(shift, stride, ranks, hops):
             a, b, x, y = b, a - q * b, y, x - q * y
         size = ranks // a
         inverse = x % size
+        column = columns[c]
         for i in range(len(shift)):
-            hops[i, c] = shift[i] // a % size * inverse % size if shift[i] % a == 0 else -1
+            if shift[i] % a == 0:
+                way = shift[i] // a % size * inverse % size
+                row = steps[i]
+                delay[row, column] = hop * way
+                pace[row, column] = way * scale[i] / rate[c]
+                moved[row, column] = way * scale[i] * ranks
 
 
 @kernel

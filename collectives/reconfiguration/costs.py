@@ -186,11 +186,10 @@ def _fill_rings(
     alike, turning = traffic.shift > 0, stride > 0
     rate = _rates(candidates, rings, circuits)
     if alike.any() and turning.any():
-        hops = np.zeros((int(alike.sum()), int(turning.sum())), dtype=np.int64)
-        on_shifts(traffic.shift[alike], stride[turning], traffic.ranks, hops)
-        each = hops * traffic.scale[alike, np.newaxis]
-        where = np.flatnonzero(alike), rings[turning]
-        _put(out, where, hops, each / rate[turning], each * traffic.ranks, circuits.hop)
+        rows = np.flatnonzero(alike), traffic.shift[alike], traffic.scale[alike]
+        columns = rings[turning], stride[turning], rate[turning]
+        hop = float(circuits.hop)
+        on_shifts(*rows, *columns, traffic.ranks, hop, out.delay, out.pace, out.moved)
     for steps, some in ((alike, ~turning), (~alike, np.ones(len(given), dtype=np.bool_))):
         if steps.any() and some.any():
             _by_following(

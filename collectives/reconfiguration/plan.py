@@ -54,8 +54,8 @@ class ReconfigurationPlan:
     step_times : ndarray of float64, shape (S,), s
         Of each step, run once, without waiting for circuits.
     repeats : ndarray of int64, shape (S,)
-    groups : ndarray of int64, shape (S,)
-        Groups of planes that take steps in turn; 1: all planes carry the step.
+    groups, segment : ndarray of int64, shape (S,)
+        Groups of planes that take steps in turn (1: all planes carry the step), and since which step.
     """
 
     collective: str
@@ -82,6 +82,7 @@ class ReconfigurationPlan:
     step_times: NDArray[np.float64] = field(repr=False)
     repeats: NDArray[np.int64] = field(repr=False)
     groups: NDArray[np.int64] = field(repr=False)
+    segment: NDArray[np.int64] = field(repr=False)
 
     @property
     def algbw(self) -> float:
@@ -209,4 +210,5 @@ def make_plan(
         step_times=starts + hops + sent,
         repeats=profile.repeats,
         groups=decision.groups,
+        segment=decision.segment,
     )

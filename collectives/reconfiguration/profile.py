@@ -234,7 +234,8 @@ def circuit_profile(
         i = int(np.flatnonzero(lost)[0])
         raise CollectiveError(
             f"{schedule.label}: step {i} can be carried by no configuration: a rank sends "
-            f"{traffic.messages[i]} messages over {circuits.ports} ports; expected as many ports, or a base that joins all ranks"
+            f"{traffic.messages[i]} messages over {circuits.ports} ports; expected as many ports, or a base "
+            "that joins all ranks"
         )
     return CircuitProfile(
         schedule,

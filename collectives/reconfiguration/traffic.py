@@ -113,33 +113,40 @@ def step_traffic(schedule: Schedule) -> StepTraffic:
             "light and combine nothing"
         )
     p = schedule.ranks
-    rows = [_row(step, p, repr(schedule)) for step in schedule.steps]
-    whole = [np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64)]
-    if rows:
-        whole = [np.concatenate([row[column] for row in rows]) for column in (0, 1)]
+    source, target = (np.empty(schedule.transfer_count, dtype=np.int64) for _ in range(2))
+    amount = np.empty(schedule.transfer_count)
+    indptr, scale, shift = [0], [], []
+    for step in schedule.steps:
+        here, there, part, largest, far = _row(step, schedule)
+        last = indptr[-1] + len(here)
+        source[indptr[-1] : last], target[indptr[-1] : last], amount[indptr[-1] : last] = here, there, part
+        indptr.append(last)
+        scale.append(largest)
+        shift.append(far)
     return StepTraffic(
         p,
-        np.append(0, np.cumsum([len(row[0]) for row in rows])).astype(np.int64),
-        whole[0],
-        whole[1],
-        np.concatenate([np.zeros(0), *(row[2] for row in rows)]),
-        np.array([row[3] for row in rows], dtype=np.float64),
+        np.array(indptr, dtype=np.int64),
+        source[: indptr[-1]],
+        target[: indptr[-1]],
+        amount[: indptr[-1]],
+        np.array(scale, dtype=np.float64),
         np.array([np.bincount(step.source).max() for step in schedule.steps], dtype=np.int64),
-        np.array([row[4] for row in rows], dtype=np.int64),
+        np.array(shift, dtype=np.int64),
     )
 
 
-def _row(step: Step, p: int, name: str) -> Row:
+def _row(step: Step, schedule: Schedule) -> Row:
     """Source, target and amount of the transfers of a step, their scale and their shift."""
+    p = schedule.ranks
     source, target = step.source.astype(np.int64), step.target.astype(np.int64)
     if min(source.min(), target.min()) < 0 or max(source.max(), target.max()) >= p:
-        raise CollectiveError(f"{name}: a step names a rank below 0 or above {p - 1}")
+        raise CollectiveError(f"{schedule!r}: a step names a rank below 0 or above {p - 1}")
     key, amount = source * p + target, step.fraction
     if not np.all(key[1:] > key[:-1]):
         key, place = np.unique(key, return_inverse=True)
         amount = np.bincount(place.ravel(), amount, len(key)).astype(np.float64)
+        source, target = np.divmod(key, p)
     largest = float(amount.max())
-    source, target = np.divmod(key, p)
     far = (target - source) % p
     amount = amount / largest if largest else amount
     alike = bool(len(key) == p and np.all(far == far[0]) and np.ptp(amount) < 1e-12)
