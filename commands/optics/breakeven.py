@@ -18,6 +18,7 @@ from topo_sim.commands.common import (
     set_option,
     sizes_help,
 )
+from topo_sim.commands.optics.pictures import check_pictures, draw, picture_option
 
 if TYPE_CHECKING:
     from topo_sim.collectives.reconfiguration import Circuits
@@ -62,9 +63,7 @@ __all__ = ["breakeven"]
     "--against", multiple=True, metavar="FILE",
     help="A fabric without circuits that stands to choice as well. Repeatable.",
 )  # fmt: skip
-@click.option(
-    "--picture", multiple=True, metavar="FILE", help="Where to draw: .png, .svg or .pdf. Repeatable."
-)
+@picture_option
 @set_option
 @seed_option
 @output_options
@@ -93,14 +92,11 @@ def breakeven(
     Between the steps of a collective, circuits may change or stay: of all ways the fastest is found, and the
     reconfiguration time from which on it is better to hold still. FILE gives ranks, ports, rate and delay.
     """
-    from topo_sim.report.formats import check_writable, to_json
+    from topo_sim.report.formats import to_json
 
-    for path in picture:
-        if not path.endswith((".png", ".svg", ".pdf")):
-            raise UsageError(f'--picture: found "{path}", expected a name that ends in .png, .svg or .pdf')
-        check_writable(path)
+    check_pictures(picture)
     circuits, count = _circuits(file, ranks, ports, rate, alpha, hop, hidden, settings)
-    from topo_sim.report import breakeven_table
+    from topo_sim.report import breakeven_table, plot_breakeven
     from topo_sim.studies import breakeven as run
     from topo_sim.studies.breakeven import DELTAS, SIZES
 
@@ -135,13 +131,7 @@ def breakeven(
         lambda: to_json("optics breakeven", inputs, study.to_dict()),
         study.rows,
     )
-    if picture:
-        from topo_sim.report import plot_breakeven, save_figure
-
-        figure = plot_breakeven(study)
-        for path in picture:
-            save_figure(figure, path)
-        click.echo(f"drew {', '.join(picture)}", err=True)
+    draw(picture, lambda: plot_breakeven(study))
 
 
 def _circuits(
