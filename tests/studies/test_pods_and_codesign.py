@@ -140,7 +140,7 @@ def test_commands(tmp_path):
         ("pods --fail-cube 64", "cube: found 64"),
         ("pods --fail-switch q1", "switch: found 'q1'"),
         ("pods --rate 0GB/s", "rate: found 0.0"),
-        ("pods --rate 5", "--rate"),
+        ("pods --rate 5GB", "--rate"),
         ("pods --picture a.jpg", "--picture"),
         ("codesign --demand no_such", "unknown"),
         ("codesign --ports 0", "ports: found 0"),
