@@ -201,7 +201,7 @@ def plot_codesign(study: CoDesignStudy) -> Figure:
     one = study.design
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(12, 6.4), dpi=100, layout="constrained")
-        left, right = figure.subfigures(1, 2, width_ratios=(6.2, 5.8))
+        left, right = figure.subfigures(1, 2, width_ratios=(6.2, 5.8), squeeze=False)[0]
         upper, lower = left.subplots(2, 1)
         _curve(upper, study)
         _mix(lower, study)

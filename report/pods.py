@@ -265,7 +265,7 @@ def plot_pod(study: PodStudy) -> Figure:
     with mpl.rc_context(STYLE):
         size = (12.0, 6.0) if len(widths) == 3 else (9.0, 6.6) if placed else (7.0, 4.2)
         figure = Figure(figsize=size, dpi=100, layout="constrained")
-        columns = np.atleast_1d(figure.subfigures(1, len(widths), width_ratios=widths))
+        columns = figure.subfigures(1, len(widths), width_ratios=widths, squeeze=False)[0]
         if placed:
             _cubes(columns[0].subplots(), study)
             for axis, axes in enumerate(columns[1].subplots(3, 1)):

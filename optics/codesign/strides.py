@@ -31,7 +31,7 @@ def check_count(name: str, value: object, least: int = 1, most: int | None = Non
     if not is_whole(value, least) or (most is not None and int(value) > most):  # type: ignore[call-overload]
         span = f"of at least {least}" if most is None else f"from {least} to {most}"
         raise UsageError(f"{name}: found {value!r}, expected an integer {span}")
-    return int(value)  # type: ignore[call-overload, no-any-return]
+    return int(value)  # type: ignore[call-overload]
 
 
 def totient_strides(ranks: int) -> NDArray[np.int64]:

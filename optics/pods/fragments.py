@@ -40,7 +40,7 @@ def check_share(name: str, value: object) -> float:
 def _check_slice_cubes(pod: Pod, cubes: object) -> int:
     if not is_whole(cubes, 1) or int(cubes) > pod.cubes:  # type: ignore[call-overload]
         raise UsageError(f"cubes of a slice: found {cubes!r}, expected an integer from 1 to {pod.cubes}")
-    return int(cubes)  # type: ignore[call-overload, no-any-return]
+    return int(cubes)  # type: ignore[call-overload]
 
 
 def goodput(pod: Pod, cubes: int, availability: float, hosts: int = 16) -> float:
@@ -194,7 +194,7 @@ def most_blocks(options: NDArray[np.bool_], works: ArrayLike) -> int:
     found = milp(
         -np.ones(len(open_ones)),
         constraints=LinearConstraint(open_ones.T.astype(float), -np.inf, 1.0),
-        integrality=np.ones(len(open_ones)),
+        integrality=np.ones(len(open_ones), dtype=np.int64),
         bounds=Bounds(0, 1),
     )
     if not found.success:

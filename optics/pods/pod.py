@@ -169,4 +169,4 @@ class Pod:
         """
         if not is_whole(cube, 0) or int(cube) >= self.cubes:  # type: ignore[call-overload]
             raise UsageError(f"cube: found {cube!r}, expected an integer from 0 to {self.cubes - 1}")
-        return int(cube)  # type: ignore[call-overload, no-any-return]
+        return int(cube)  # type: ignore[call-overload]
