@@ -44,7 +44,8 @@ def main(debug: bool) -> None:
 
 commands = (
     *(compare, info, validate, collective, explain, synthesize, tune, flow, throughput),
-    *(optics, calibrate, export, convert, list_names),
+    *(calibrate, export, convert, list_names),
+    optics,
 )
 for command in commands:
     main.add_command(command)

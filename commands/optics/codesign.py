@@ -10,7 +10,7 @@ from topo_sim.commands.common import (
     progress_bar,
     seed_option,
 )
-from topo_sim.commands.pictures import check_pictures, draw, picture_option
+from topo_sim.commands.optics.pictures import check_pictures, draw, picture_option
 
 __all__ = ["codesign"]
 
@@ -114,5 +114,4 @@ def codesign(
         lambda: to_json("optics codesign", inputs, result.to_dict()),
         result.rows,
     )
-    if picture:
-        draw(plot_codesign(result), picture)
+    draw(picture, lambda: plot_codesign(result))

@@ -10,7 +10,7 @@ from topo_sim.commands.common import (
     progress_bar,
     seed_option,
 )
-from topo_sim.commands.pictures import check_pictures, draw, picture_option
+from topo_sim.commands.optics.pictures import check_pictures, draw, picture_option
 
 __all__ = ["pods"]
 
@@ -116,5 +116,4 @@ def pods(
         lambda: to_json("optics pods", inputs, result.to_dict()),
         result.rows,
     )
-    if picture:
-        draw(plot_pod(result), picture)
+    draw(picture, lambda: plot_pod(result))
