@@ -154,9 +154,9 @@ def study_codesign(
 
     Examples
     --------
-    >>> found = study_codesign("stencil", endpoints=16, ports=4)
+    >>> found = study_codesign("stencil")
     >>> found.design.best.rings, found.design.best.time <= min(s.time for s in found.design.splits)
-    (2, True)
+    (4, True)
     """
     check_count("endpoints", endpoints, 2, MOST_RANKS)
     check_count("ports", ports)

@@ -291,13 +291,13 @@ def co_design(
 
     Examples
     --------
-    Half the bytes in an all-reduce, half between far ranks:
+    As much in an all-reduce as from each rank to the one across; matchings alone leave ranks apart:
 
     >>> rank = np.arange(8)
     >>> job = Demand(8, rank, (rank + 4) % 8, 1e9)
     >>> found = co_design(job, 1e9, 3, 1e9)
     >>> found.best.rings, [round(split.time, 3) for split in found.splits]
-    (1, [4.0, 2.75, 2.208])
+    (2, [inf, 2.194, 1.375, 1.383])
     """
     if not isinstance(demand, Demand):
         raise UsageError(f"demand: found {type(demand).__name__}, expected a Demand")

@@ -96,11 +96,11 @@ def discounted_matchings(
 
     Examples
     --------
-    The pair 0 -> 1 is served first; the second matching serves the next largest:
+    The pair 0 -> 1 is served first, then 0 -> 2; what is left of rank 1's ports could only meet itself:
 
     >>> demand = np.array([[0.0, 8.0, 7.0], [0.0, 0.0, 3.0], [1.0, 0.0, 0.0]])
     >>> discounted_matchings(demand, 2).tolist()
-    [[1, 2, 0], [2, 0, 1]]
+    [[1, 2, 0], [2, 1, 0]]
     """
     from scipy.optimize import linear_sum_assignment
 
