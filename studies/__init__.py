@@ -3,9 +3,11 @@
 from topo_sim.studies.breakeven import breakeven, circuits_of
 from topo_sim.studies.breakeven_map import BreakEven, SizeLines
 from topo_sim.studies.calibrate import Calibration, calibrate
+from topo_sim.studies.codesign import CoDesignStudy, study_codesign
 from topo_sim.studies.collective import CollectiveTable, cost_table
 from topo_sim.studies.compare import DEFAULT_FABRICS, Comparison, compare
 from topo_sim.studies.explain import Explanation, explain
+from topo_sim.studies.pods import PodStudy, pod_goodput, study_pod
 from topo_sim.studies.sharing import PATTERNS, Sharing, share_bandwidth
 from topo_sim.studies.synthesis import Synthesis, synthesize_schedule
 from topo_sim.studies.throughput import Throughput, measure_throughput
@@ -18,9 +20,11 @@ __all__ = [
     "PATTERNS",
     "BreakEven",
     "Calibration",
+    "CoDesignStudy",
     "CollectiveTable",
     "Comparison",
     "Explanation",
+    "PodStudy",
     "Sharing",
     "SizeLines",
     "Synthesis",
@@ -36,7 +40,10 @@ __all__ = [
     "explain",
     "measure_throughput",
     "nccl_choices",
+    "pod_goodput",
     "share_bandwidth",
+    "study_codesign",
+    "study_pod",
     "synthesize_schedule",
     "tune",
 ]
