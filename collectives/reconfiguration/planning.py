@@ -37,7 +37,8 @@ def circuit_profiles(
     Returns
     -------
     list of CircuitProfile
-        An algorithm that no configuration can carry is left out, unless it was named.
+        An algorithm that no configuration can carry, or with too many steps and configurations to keep (a
+        rotation of more than 4,000 ranks), is left out, unless it was named.
 
     Raises
     ------
