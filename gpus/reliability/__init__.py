@@ -1,4 +1,4 @@
-"""Failures of GPUs and what they cost: rates of parts, spares, checkpoints, and a cluster's life from event to event."""
+"""Failures of GPUs and what they cost: rates of parts, spares, checkpoints, a cluster's life."""
 
 from topo_sim.gpus.reliability.checkpoints import (
     best_interval,

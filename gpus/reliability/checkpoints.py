@@ -87,7 +87,7 @@ def best_interval(write: float, between: float) -> float:
     Examples
     --------
     >>> round(best_interval(2.0, 100.0), 4)
-    18.6883
+    18.6895
     """
     delta = check_number(write, "time to write a checkpoint")
     mean = check_number(between, "time between interruptions", positive=True)
@@ -122,8 +122,8 @@ def checkpoint_efficiency(interval: float, write: float, restart: float, between
 
     Examples
     --------
-    >>> round(checkpoint_efficiency(18.6883, 2.0, 5.0, 100.0), 4)
-    0.7729
+    >>> round(checkpoint_efficiency(18.6895, 2.0, 5.0, 100.0), 4)
+    0.7734
     """
     tau = check_number(interval, "checkpoint interval", positive=True)
     delta = check_number(write, "time to write a checkpoint")

@@ -38,7 +38,12 @@ def check_number(value: Any, what: str, *, positive: bool = False, infinite: boo
     bound = "above 0" if positive else "of 0 or more"
     usable = isinstance(found, Real) and not isinstance(found, bool)
     number = float(found) if usable else math.nan
-    if number < 0 or math.isnan(number) or (positive and number == 0) or (number == math.inf and not infinite):
+    if (
+        number < 0
+        or math.isnan(number)
+        or (positive and number == 0)
+        or (number == math.inf and not infinite)
+    ):
         raise UsageError(f"{what}: found {found!r}, expected a number {bound}")
     return number
 

@@ -50,7 +50,9 @@ class Estimate:
         """Sum up one value per replica."""
         n = len(values)
         deviation = float(values.std(ddof=1)) if n > 1 else math.nan
-        half = float(student.ppf(0.5 + CONFIDENCE / 2, n - 1)) * deviation / math.sqrt(n) if n > 1 else math.nan
+        half = (
+            float(student.ppf(0.5 + CONFIDENCE / 2, n - 1)) * deviation / math.sqrt(n) if n > 1 else math.nan
+        )
         return cls(float(values.mean()), half, deviation)
 
     def holds(self, value: float) -> bool:
@@ -146,7 +148,9 @@ class Life:
         """Availability of one device."""
         most = self.cluster.count + self.cluster.spares
         if self.down.shape[1] <= most:
-            raise UsageError(f"devices down: counted up to {self.down.shape[1] - 1}, expected a smaller cluster")
+            raise UsageError(
+                f"devices down: counted up to {self.down.shape[1] - 1}, expected a smaller cluster"
+            )
         return Estimate.of(1.0 - self.down @ np.arange(most + 1) / most)
 
     @property
@@ -286,8 +290,8 @@ def _check(cluster: Cluster, policy: Policy, name: str, job: Job, horizon: float
     events = horizon * replicas * (devices * (2 * cluster.rate + cluster.crash_rate) + 2 * parts)
     if events > MOST_EVENTS:
         raise UsageError(
-            f"years: found {replicas} lives with {events:.3g} events in all, expected at most {MOST_EVENTS:.0e}: "
-            "fewer years or replicas"
+            f"years: found {replicas} lives with {events:.3g} events in all, expected at most "
+            f"{MOST_EVENTS:.0e}: fewer years or replicas"
         )
 
 
@@ -342,7 +346,7 @@ def simulate_life(
     failure stops its group; the group runs again once it has its devices (policy), its shared parts and
     the time to restart. Work since the last whole checkpoint is lost, unless the stop is planned: a
     device that rejoins a shrunk group. Draw j of an entity is a function of seed, entity and j alone, so
-    policies and numbers of spares are compared on the same lifetimes as long as the entities keep their numbers.
+    policies are compared on the same lifetimes.
     An event costs O(log entities); checkpoints are counted, not simulated.
 
     Examples

@@ -1,7 +1,7 @@
 """Kernels of a cluster's life: failures, repairs and what they do to groups, from event to event.
 
-Every entity (device, group that may crash, shared part) has one event to come, so the heap holds one entry per
-entity and an event only replaces the entry at its top.
+Every entity (device, group that may crash, shared part) has one event to come, so the heap holds one entry
+per entity and an event only replaces the entry at its top.
 """
 
 from typing import NamedTuple

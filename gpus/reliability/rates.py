@@ -21,7 +21,9 @@ _GPU_PARTS = ("die", "faulty_gpu", "hbm_stack", "package")
 class Part(Record):
     """How often a part fails, in failures per part and time in service."""
 
-    rate: Annotated[Range, Ranged("failure rate")] = Field(description='a rate such as "0.09 /year" or "500 FIT"')
+    rate: Annotated[Range, Ranged("failure rate")] = Field(
+        description='a rate such as "0.09 /year" or "500 FIT"'
+    )
     repair: Annotated[Range, Ranged("time", above=True)] | None = Field(None, description="time to repair it")
     area: Annotated[Range, Ranged("area", above=True)] | None = Field(
         None, description="die area that the rate is for"
@@ -34,7 +36,9 @@ class Part(Record):
     def _has_area(self) -> "Part":
         """Refuse a rate that scales with an area nobody gave."""
         if self.follows_area.high > 0 and self.area is None:
-            raise ValueError("area: missing, expected the die area that the rate is for, as follows_area is given")
+            raise ValueError(
+                "area: missing, expected the die area that the rate is for, as follows_area is given"
+            )
         return self
 
 
@@ -92,16 +96,17 @@ class FailureRates:
         """Return a part, or raise an error that names what is missing."""
         if name not in self.parts:
             wanted = f"a record parts: {{{name}: {{rate: ...}}}} in a file of rates"
-            raise UsageError(
-                f'found no failure rate for part "{name}", expected {wanted}: {suggest(name, list(self.parts))}'
-            )
+            near = suggest(name, list(self.parts))
+            raise UsageError(f'found no failure rate for part "{name}", expected {wanted}: {near}')
         return self.parts[name]
 
     def repair(self, name: str, level: str = "typical") -> float:
         """Return the time to repair a part, s."""
         repair = self.part(name).repair
         if repair is None:
-            raise UsageError(f'part "{name}": found no time to repair it, expected repair: 24 h in a file of rates')
+            raise UsageError(
+                f'part "{name}": found no time to repair it, expected repair: 24 h in a file of rates'
+            )
         return repair.at(level)
 
     def record(self, name: str) -> Incidents:
@@ -133,10 +138,11 @@ def load_failure_rates(files: Iterable[str | PathLike[str]] = ()) -> FailureRate
     >>> load_failure_rates().record("llama3-405b").total
     419
     """
-    return _load(tuple(str(file) for file in files))
+    names = tuple(str(file) for file in files)
+    return _load(names) if not names else _load.__wrapped__(names)
 
 
-@lru_cache(maxsize=8)
+@lru_cache(maxsize=1)
 def _load(files: tuple[str, ...]) -> FailureRates:
     sections: dict[str, type[Record]] = {"parts": Part, "incidents": Incidents}
     found = read_catalogue(sections, "topo_sim.gpus", "failure_rates.yaml", files)
@@ -171,9 +177,9 @@ def gpu_rate(
 
     Notes
     -----
-    lambda = sum over parts of rate x (f A / A_ref + 1 - f), f the share that follows area, plus stacks x
-    rate of one, plus half of the links' rates. The level picks the rates; of `follows_area` always the typical
-    value counts, since `scaled_rate` gives both ends.
+    The sum over die, faulty_gpu and package of rate x (f A / A_ref + 1 - f), f the share that follows area,
+    plus stacks x rate of one, plus half of the links' rates. The level picks the rates; of `follows_area` the
+    typical value counts always, since `scaled_rate` gives both ends.
 
     Examples
     --------

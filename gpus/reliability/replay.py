@@ -1,4 +1,4 @@
-"""A record of failures replayed: does a cluster with the stated rates live as the real one did?"""
+"""A record of failures replayed: whether a cluster with the stated rates lives as the real one did."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -95,9 +95,9 @@ def replay(
 
     Notes
     -----
-    One group of all devices: any failure stops the job. Spares suffice but for one life in 10,000, so the
-    number at risk is constant and interruptions are close to Poisson: mean and variance are the record's count.
-    Given their number, causes are drawn from the shares of the record, repairs and crashes apart.
+    One group of all devices: any failure stops the job. Spares suffice but for 1e-4 of the time, so the
+    number at risk is constant and interruptions are close to Poisson: mean and variance are the record's
+    count. Given their number, causes are drawn from the shares of the record, repairs and crashes apart.
 
     Examples
     --------
@@ -118,7 +118,14 @@ def replay(
         crash_rate=record.rate("crash"),
     )
     life = simulate_life(
-        cluster, "hot_spares", job, years=years, replicas=replicas, seed=seed, workers=workers, progress=progress
+        cluster,
+        "hot_spares",
+        job,
+        years=years,
+        replicas=replicas,
+        seed=seed,
+        workers=workers,
+        progress=progress,
     )
     # Spares fail as well, without the job noticing: what stopped it is a share of all failures.
     random = np.random.default_rng(np.random.SeedSequence(seed).spawn(replicas + 1)[-1])
