@@ -29,9 +29,9 @@ POOL, DOWN = -1, -2
 class LifeState(NamedTuple):
     """Arrays of one run; `live` fills and changes them.
 
-    Devices come first among the entities, then groups (their crashes), then shared parts. `members` holds a row
-    per group of which `size` entries count; `pool` a row per domain of which `spare` count. `queue` is a ring
-    per domain of groups that miss a device, `head` its first and `waiting` its length.
+    Devices come first among the entities, then groups (their crashes), then shared parts. `members` holds a
+    row per group of which `size` entries count; `pool` a row per domain of which `spare` count. `queue` is a
+    ring per domain of groups that miss a device, `head` its first and `waiting` its length.
     """
 
     heap_time: np.ndarray
