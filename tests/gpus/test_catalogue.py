@@ -8,6 +8,7 @@ import pytest
 from topo_sim.base import FaultsError, UnknownNameError, UsageError
 from topo_sim.base.files.ranges import MARKS, Range
 from topo_sim.gpus import Gpu, find_gpu, load_gpus
+from topo_sim.topo.files import list_shipped, load_topology
 
 LITES = ["lite", "lite+netbw", "lite+netbw+flops", "lite+membw", "lite+membw+netbw"]
 
@@ -22,9 +23,8 @@ def ranges(gpu):
 
 
 def test_what_ships():
-    assert list(load_gpus()) == [
-        *("h100", *LITES, "a100", "h200", "b200", "gb200", "mi300x", "tpu_v4", "tpu_v5p")
-    ]
+    others = ("a100", "a100-40gb", "h200", "b200", "gb200", "mi300x", "tpu_v4", "tpu_v5p")
+    assert list(load_gpus()) == ["h100", *LITES, *others]
 
 
 @pytest.mark.parametrize("name", list(load_gpus()))
@@ -56,9 +56,9 @@ def test_the_doubtful_two_are_ranges():
 
 def test_a_quarter_of_an_h100_is_the_lite_row():
     quarter, lite = load_gpus()["h100"].scaled(1 / 4), load_gpus()["lite"]
-    for field in ("memory", "memory_bandwidth", "network_bandwidth", "sms", "sms_made", "dies", "die_area",
-                  "die_width", "die_height", "hbm_stacks", "memory_per_stack", "tdp", "idle_power", "l2_cache",
-                  "max_gpus", "clock"):  # fmt: skip
+    same = ("memory", "memory_bandwidth", "network_bandwidth", "sms", "sms_made", "dies", "die_area")
+    same += ("die_width", "die_height", "hbm_stacks", "memory_per_stack", "tdp", "idle_power", "l2_cache")
+    for field in (*same, "max_gpus", "clock"):
         assert getattr(quarter, field).typical == pytest.approx(getattr(lite, field).typical, rel=1e-9), field
     assert quarter.compute["fp8"].typical == lite.compute["fp8"].typical
     for precision in ("bf16", "int8"):
@@ -181,3 +181,12 @@ def test_a_field_that_is_not_known_is_asked_for():
 def test_records_travel_to_workers():
     gpu = load_gpus()["h100"]
     assert pickle.loads(pickle.dumps(gpu)) == copy.deepcopy(gpu) == gpu
+
+
+@pytest.mark.parametrize("name", list_shipped())
+def test_every_shipped_topology_names_its_gpu(name):
+    topology = load_topology(name)
+    gpu = find_gpu(topology.gpu)
+    if topology.h100_equivalents:
+        share = gpu.compute["fp8"].typical / load_gpus()["h100"].compute["fp8"].typical
+        assert share == pytest.approx(topology.h100_equivalents)
