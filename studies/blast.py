@@ -143,19 +143,33 @@ def part_classes(fabric: Fabric) -> list[PartClass]:
     colour = _colours(fabric)
     cables = _cables(fabric)
     keys, exact = _cable_keys(fabric, cables, colour)
+    circuits = _circuit_steps(fabric) if exact else {}
     found: dict[tuple[object, ...], list[Failing]] = {}
     for node in np.lexsort((np.arange(len(colour)), [(GPU, SWITCH, OCS).index(k) for k in fabric.kind])):
         kind = KINDS[fabric.kind[node]]
-        found.setdefault((kind, int(colour[node])), []).append(Failing(fabric.names[node], (int(node),)))
+        key = (kind, int(colour[node]), circuits.get(fabric.names[node]))
+        found.setdefault(key, []).append(Failing(fabric.names[node], (int(node),)))
     for cable, key in zip(cables, keys, strict=True):
         part = f"link-{fabric.media[fabric.medium[cable[0]]]}"
         found.setdefault((part, *key), []).append(Failing(fabric.link_name(cable[0]), links=cable))
-    # Circuit switches carry no compiled links, so nothing tells them apart here.
     return [
-        PartClass(str(key[0]), members, exact and key[0] != "ocs")
+        PartClass(str(key[0]), members, exact and (key[0] != "ocs" or bool(circuits)))
         for key, members in found.items()
-        if members
     ]
+
+
+def _circuit_steps(fabric: Fabric) -> dict[str, tuple[int, ...]]:
+    """Sort the steps from rank to rank that each circuit switch makes; forth or back, whichever is less."""
+    if not fabric.circuit_switches or fabric.structure is not None:
+        return {}
+    rank = {fabric.names[node]: i for i, node in enumerate(fabric.endpoints.tolist())}
+    found = {}
+    for node, data in fabric.graph.nodes(data=True):
+        if data.get("circuits"):
+            steps = np.array([rank[str(b)] - rank[str(a)] for a, b in data["circuits"]])
+            ways = (np.sort(way * steps % fabric.ranks).tolist() for way in (1, -1))
+            found[str(node)] = min(tuple(way) for way in ways)
+    return found
 
 
 def without(fabric: Fabric, failing: Failing) -> Fabric:

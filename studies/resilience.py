@@ -72,7 +72,7 @@ class Blast:
     group_theta : (float, float), optional
         Likewise for all-to-all inside every group that is left, all at once.
     bandwidth_lost : (float, float), optional
-        Share of the all-to-all throughput summed over endpoints.
+        Share of the all-to-all throughput summed over endpoints, those left counted with no more than before.
     """
 
     part: str
@@ -156,7 +156,7 @@ class Resilience:
     blasts: list[Blast]
 
     def expected_idle(self, level: str = "typical") -> float:
-        """Share of the endpoints that stand on average, if nothing replaces what failed; repairs overlap rarely."""
+        """Share of the endpoints that stand on average, if nothing replaces what failed."""
         return sum(blast.expected(blast.idle, level) for blast in self.blasts)
 
     def rows(self) -> list[dict[str, Any]]:
@@ -293,10 +293,10 @@ def _blast(kind: PartClass, effects: Sequence[_Effect], bench: _Bench, rate: Ran
 
     n = bench.fabric.ranks
     unavailability(rate.high, repair)  # refuses more than one failure per repair
-    summed = [
-        None if e.theta is None else (1 - e.theta[1] * (n - e.lost) / n, 1 - e.theta[0] * (n - e.lost) / n)
-        for e in effects
-    ]
+    summed: list[Interval | None] = []
+    for e in effects:
+        kept = (n - e.lost) / n
+        summed.append(e.theta and (1 - min(e.theta[1], 1.0) * kept, 1 - min(e.theta[0], 1.0) * kept))
     stopped = [e.stopped for e in effects]
     return Blast(
         part=kind.part,
@@ -327,7 +327,8 @@ def measure_resilience(
     rate: float | None = None,
     repair: float | None = None,
     samples: int = 2,
-    gap: float = 0.01,
+    gap: float = 0.02,
+    throughput: bool = True,
     seed: int = 0,
     progress: Progress | None = None,
 ) -> Resilience:
@@ -350,6 +351,8 @@ def measure_resilience(
         Failures to solve in a class whose members are not alike by symmetry; drawn with the seed.
     gap : float
         Proven gap at which throughputs stop, where they are not exact.
+    throughput : bool
+        Whether to solve for throughputs at all; without, only what is cut off is counted.
     seed : int
     progress : callable, optional
         Called as ``progress(done, total, what)``.
@@ -366,9 +369,9 @@ def measure_resilience(
     Notes
     -----
     Only single failures. Routing adapts at once: throughput is the optimum over all splittings, before and
-    after. An endpoint is lost if it is dead or cannot exchange with the largest set of others; a group stops if
-    a member is dead or two members cannot exchange. The ratio of two intervals is an interval, at most twice
-    the gap wide.
+    after. An endpoint is lost if it is dead or cannot exchange with the largest set of others; a group stops
+    if a member is dead or two members cannot exchange. The ratio of two intervals is an interval, at most
+    twice the gap wide.
 
     Examples
     --------
@@ -394,9 +397,9 @@ def measure_resilience(
         one = gpu_range if kind.part == "gpu" else known.part(kind.part).rate
         time = known.repair(name) if repair is None else check_number(repair, "repair time", positive=True)
         figures.append((one, time))
-    small = n <= DENSE_UP_TO
-    theta = _theta(fabric, "all_to_all", gap) if n > 1 else None
-    inside = _theta(fabric, _inside(np.arange(n), size), gap) if 1 < size and small else None
+    theta = _theta(fabric, "all_to_all", gap) if throughput and n > 1 else None
+    wanted = throughput and size > 1 and n <= DENSE_UP_TO
+    inside = _theta(fabric, _inside(np.arange(n), size), gap) if wanted else None
     bench = _Bench(fabric, size, gap, theta, inside)
     random = np.random.default_rng(check_count(seed, "seed", least=0))
     draws = []
