@@ -1,4 +1,4 @@
-"""Tables of failures: spares and lives of clusters, a record replayed, and what parts of a fabric take away."""
+"""Tables of failures: spares and lives of clusters, a record replayed, what parts of a fabric take away."""
 
 from rich.console import Group, RenderableType
 from rich.text import Text
@@ -13,8 +13,8 @@ __all__ = ["failure_tables", "replay_table", "resilience_table"]
 
 def _span(seconds: float) -> str:
     """Write a time of seconds to years."""
-    for unit, size in (("years", YEAR), ("days", 86400.0), ("h", 3600.0), ("min", 60.0)):
-        if seconds >= size:
+    for unit, size, least in (("years", YEAR, 1), ("days", 86400.0, 2), ("h", 3600.0, 1), ("min", 60.0, 1)):
+        if seconds >= size * least:
             return f"{seconds / size:.3g} {unit}"
     return f"{seconds:.3g} s"
 
@@ -207,8 +207,9 @@ def resilience_table(result: Resilience) -> RenderableType:
         )
     low, typical, high = (result.expected_idle(level) for level in ("low", "typical", "high"))
     notes = [
-        f"  on average {typical:.2%} of the endpoints stand ({low:.2%} .. {high:.2%}) if nothing replaces what failed",
-        "  failures per part and year; of a GPU from area to package; throughput: all-to-all of those left, per endpoint",
+        f"  on average {typical:.2%} of the endpoints stand ({low:.2%} .. {high:.2%}) without spares",
+        "  failures per part and year; of a GPU from area to package",
+        "  throughput: all-to-all of the endpoints left, each one's, over that before",
         "  on average: parts x rate x repair x what one takes away",
     ]
     if any(not blast.symmetric and blast.solved < blast.count for blast in result.blasts):

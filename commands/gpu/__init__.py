@@ -3,6 +3,7 @@
 import click
 
 from topo_sim.commands.common import Commands
+from topo_sim.commands.gpu.failures import failures
 
 __all__ = ["gpu"]
 
@@ -12,6 +13,6 @@ def gpu() -> None:
     """Show GPUs big and small: yield, cost, power and failures."""
 
 
-commands: tuple[click.Command, ...] = ()
+commands: tuple[click.Command, ...] = (failures,)
 for command in commands:
     gpu.add_command(command)

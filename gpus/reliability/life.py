@@ -304,7 +304,7 @@ def simulate_life(
     replicas: int = 32,
     seed: int = 0,
     workers: int = 1,
-    bins: int = 60,
+    bins: int = 20,
     progress: Progress | None = None,
 ) -> Life:
     """Live many lives of a cluster and sum them up.
