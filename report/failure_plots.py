@@ -71,8 +71,8 @@ def _against_spares(axes: Axes, study: FailureStudy) -> None:
         lost = [max(1 - point.life.goodput.mean, _LEAST) for point in points]
         half = [point.life.goodput.half for point in points]
         errors = np.nan_to_num([[min(h, y * 0.999) for h, y in zip(half, lost, strict=True)], half])
-        axes.errorbar(x, lost, yerr=errors, marker=MARKERS[i], markersize=4, linewidth=1.3, capsize=2, zorder=3,
-                      label=fleet.name, **_look(study, fleet))  # fmt: skip
+        look = _look(study, fleet) | {"marker": MARKERS[i], "markersize": 4, "linewidth": 1.3, "capsize": 2}
+        axes.errorbar(x, lost, yerr=errors, zorder=3, **look)
     values = [max(1 - p.life.goodput.mean, _LEAST) for p in study.curve]
     if values:
         _log_shares(
@@ -127,9 +127,8 @@ def _over_time(axes: Axes, study: FailureStudy) -> None:
     axes.set_xlabel("years")
     axes.set_ylabel("goodput")
     axes.yaxis.set_major_formatter(FuncFormatter(_percent))
-    axes.set_title(
-        f"Goodput over time, policy {first.replace('_', ' ')}: mean, and where 90 % of the lives are"
-    )
+    policy = first.replace("_", " ")
+    axes.set_title(f"Goodput over time, policy {policy}: mean, and where 90 % of the lives are")
 
 
 def plot_failures(study: FailureStudy) -> Figure:

@@ -267,6 +267,7 @@ def make_fleets(gpus: Sequence[Gpu], asked: Question, rates: FailureRates) -> li
     lite, package 256 4 1.0
     """
     count, group = check_count(asked.count, "GPUs"), check_count(asked.group, "group")
+    domains = check_count(asked.domains, "domains")
     if count % group:
         raise UsageError(f"group: found {group} for {count} GPUs, expected a divisor of their number")
     fleets = []
@@ -290,7 +291,7 @@ def make_fleets(gpus: Sequence[Gpu], asked: Question, rates: FailureRates) -> li
         )
         needed = spares_needed(number, unavailability(rate, asked.repair), asked.risk)
         spares = needed if asked.spares is None else round(asked.spares / share)
-        spares = -(-spares // asked.domains) * asked.domains
+        spares = -(-spares // domains) * domains
         job = _job(asked, cluster)
         fleets.append(Fleet(gpu.name, end, share, cluster, needed, spares, job))
     return fleets

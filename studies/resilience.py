@@ -277,12 +277,12 @@ def _endpoint_rate(gpu: Gpu, reference: Gpu, rates: FailureRates, given: float |
         one.need("die_area", "its failure rate")
         return gpu_rate(rates, float(one.silicon or 0.0), stacks)
 
-    base = parts(reference)
     if given is not None:
         number = check_number(given, "failure rate")
         return Range(number, number, number, "given", "stated")
+    own, base = parts(gpu), parts(reference)
     share = float(gpu.silicon or 0.0) / float(reference.silicon or 1.0)
-    ends = sorted((scaled_rate(base, share, "area"), parts(gpu), scaled_rate(base, share, "package")))
+    ends = sorted((scaled_rate(base, share, "area"), own, scaled_rate(base, share, "package")))
     return Range(*ends, "area, parts, package", "computed")
 
 
@@ -388,6 +388,8 @@ def measure_resilience(
     if n % size:
         raise UsageError(f"group: found {size} for {n} endpoints, expected a divisor of their number")
     tries = check_count(samples, "samples")
+    if not 0 < check_number(gap, "gap") <= 1:
+        raise UsageError(f"gap: found {gap!r}, expected a number above 0 and up to 1")
     h100 = load_gpus()["h100"]
     classes = part_classes(fabric)
     gpu_range = _endpoint_rate(gpu or h100, h100, known, rate)

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from topo_sim.base.jit import kernel
+from topo_sim.base.jit import borrowed, kernel
 
 __all__ = ["COUNTS", "FLAGS", "NUMBERS", "LifeState", "live"]
 
@@ -60,6 +60,39 @@ class LifeState(NamedTuple):
     counts: np.ndarray
     bins: np.ndarray  # work kept, by time
     down_time: np.ndarray  # time with so many devices down
+
+
+@kernel
+def _borrow(s):
+    """See the state without counting references: short kernels pass it on at every event."""
+    return LifeState(
+        borrowed(s.heap_time),
+        borrowed(s.heap_entity),
+        borrowed(s.draws),
+        borrowed(s.home),
+        borrowed(s.where),
+        borrowed(s.place),
+        borrowed(s.members),
+        borrowed(s.size),
+        borrowed(s.ready),
+        borrowed(s.blocked),
+        borrowed(s.pool),
+        borrowed(s.spare),
+        borrowed(s.queue),
+        borrowed(s.head),
+        borrowed(s.waiting),
+        borrowed(s.donor),
+        borrowed(s.part_mean),
+        borrowed(s.part_repair),
+        borrowed(s.part_first),
+        borrowed(s.part_last),
+        borrowed(s.part_down),
+        borrowed(s.numbers),
+        borrowed(s.flags),
+        borrowed(s.counts),
+        borrowed(s.bins),
+        borrowed(s.down_time),
+    )
 
 
 @kernel
@@ -332,6 +365,11 @@ def live(state, seed):
     seed : uint64
         Of all draws.
     """
+    _run(_borrow(state), seed)
+
+
+@kernel
+def _run(state, seed):
     for entity in range(state.heap_time.shape[0]):
         state.heap_time[entity] = _lifetime(state, seed, entity)
     order = np.argsort(state.heap_time)
