@@ -55,7 +55,8 @@ def _shortage(axes: Axes, study: FailureStudy) -> None:
     axes.axhline(study.question.risk, color="#444444", linestyle="--", linewidth=1.0, zorder=2)
     label = f"risk {_percent(study.question.risk)}: rings mark the fewest spares below it"
     axes.annotate(label, (0.99, study.question.risk), xycoords=("axes fraction", "data"), xytext=(0, 3),
-                  textcoords="offset points", ha="right", fontsize=8, color="#444444")  # fmt: skip
+                  textcoords="offset points", ha="right", fontsize=8, color="#444444", zorder=5,
+                  bbox={"facecolor": "white", "alpha": 0.8, "edgecolor": "none", "pad": 0.5})  # fmt: skip
     axes.set_xlim(-0.03 * most, most * 1.03)
     _log_shares(axes, 1e-6, 1.0)
     axes.set_xlabel(f"silicon of the spares, in {study.fleets[0].gpu}s")
@@ -128,7 +129,7 @@ def _over_time(axes: Axes, study: FailureStudy) -> None:
     axes.set_ylabel("goodput")
     axes.yaxis.set_major_formatter(FuncFormatter(_percent))
     policy = first.replace("_", " ")
-    axes.set_title(f"Goodput over time, policy {policy}: mean, and where 90 % of the lives are")
+    axes.set_title(f"Goodput over time, policy {policy} (bands hold 90 % of the lives)")
 
 
 def plot_failures(study: FailureStudy) -> Figure:

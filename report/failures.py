@@ -203,7 +203,7 @@ def resilience_table(result: Resilience) -> RenderableType:
             _left(blast.theta),
             _left(blast.group_theta),
             f"{row['expected_idle']:.2g}",
-            "-" if lost is None else f"{lost:.2g}",
+            "-" if lost is None else f"{lost if abs(lost) > 1e-12 else 0.0:.2g}",
         )
     low, typical, high = (result.expected_idle(level) for level in ("low", "typical", "high"))
     notes = [
