@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from os import PathLike
 from types import MappingProxyType
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field, field_validator, model_validator
 
@@ -60,6 +60,9 @@ class Gpu(Record):
     die_area: _Area | None = Field(None, description="of one compute die")
     die_width: _Length | None = Field(None, description="of one compute die")
     die_height: _Length | None = Field(None, description="of one compute die")
+    other_silicon: _Area | None = Field(
+        None, description="of dies in the package that are no compute dies, all together"
+    )
     hbm_stacks: _Count | None = Field(None, description="memory stacks in the package")
     memory_per_stack: _Size | None = Field(None, description="memory of one stack")
     tdp: _Power | None = Field(None, description="thermal design power")
@@ -68,6 +71,9 @@ class Gpu(Record):
     max_gpus: _Count | None = Field(None, description="GPUs of the largest tensor-parallel group")
     process: str = Field("", description="node the compute dies are made in")
     medium: str = Field("", description="what the links to other GPUs are made of")
+    packaging: Literal["interposer", "none"] = Field(
+        "interposer", description="what dies and memory sit on besides the substrate: interposer or none"
+    )
 
     @field_validator("compute")
     @classmethod

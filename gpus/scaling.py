@@ -10,11 +10,30 @@ from topo_sim.base.files import Range
 if TYPE_CHECKING:
     from topo_sim.gpus.catalogue import Gpu
 
-__all__ = ["scale"]
+__all__ = ["read_share", "scale"]
 
 _MOST = 1e3
-_WITH_SHARE = ("memory", "tdp", "idle_power", "l2_cache")
+_WITH_SHARE = ("memory", "tdp", "idle_power", "l2_cache", "other_silicon")
 _LARGEST_DENOMINATOR = 1000
+
+
+def read_share(text: str) -> float:
+    """Read a share such as "1/4" or "0.25".
+
+    Raises
+    ------
+    UsageError
+        If it is neither.
+
+    Examples
+    --------
+    >>> read_share("1/4")
+    0.25
+    """
+    try:
+        return float(Fraction(text.replace(" ", "")))
+    except (ValueError, ZeroDivisionError, OverflowError):
+        raise UsageError(f'share: found "{text}", expected a number or a fraction such as 1/4') from None
 
 
 def _factor(value: float, name: str) -> float:
