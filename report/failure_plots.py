@@ -228,7 +228,7 @@ def _bars(axes: Axes, names: Sequence[str], values: Sequence[tuple[float, float,
     """Horizontal bars on a logarithmic axis, with low and high ends."""
     at = np.arange(len(names))
     floor = 10 ** np.floor(np.log10(max(min([v[0] for v in values if v[0] > 0], default=1e-6), 1e-9)))
-    for row, (low, middle, high) in zip(at, values, strict=True):
+    for row, (low, middle, high) in enumerate(values):
         if middle <= 0:
             axes.text(floor * 1.15, row, "nothing", va="center", fontsize=8, color="0.4")
             continue
@@ -262,7 +262,8 @@ def plot_resilience(result: Resilience) -> Figure:
     import matplotlib as mpl
 
     names = [f"{b.part}  {b.example} (x{b.count:,})" for b in result.blasts]
-    idle, bandwidth = [], []
+    idle: list[tuple[float, float, float]] = []
+    bandwidth: list[tuple[float, float, float]] = []
     for blast in result.blasts:
         low, high = blast.rate.low / blast.rate.typical, blast.rate.high / blast.rate.typical
         row = blast.row()

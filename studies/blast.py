@@ -11,7 +11,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from topo_sim.topo import Fabric
-from topo_sim.topo.fabric import GPU, KINDS, OCS, SWITCH
+from topo_sim.topo.fabric import KINDS, OCS
 from topo_sim.topo.structure import Clos
 from topo_sim.topo.throughput.symmetry import cayley
 
@@ -145,10 +145,10 @@ def part_classes(fabric: Fabric) -> list[PartClass]:
     keys, exact = _cable_keys(fabric, cables, colour)
     circuits = _circuit_steps(fabric) if exact else {}
     found: dict[tuple[object, ...], list[Failing]] = {}
-    for node in np.lexsort((np.arange(len(colour)), [(GPU, SWITCH, OCS).index(k) for k in fabric.kind])):
-        kind = KINDS[fabric.kind[node]]
-        key = (kind, int(colour[node]), circuits.get(fabric.names[node]))
-        found.setdefault(key, []).append(Failing(fabric.names[node], (int(node),)))
+    for node in np.argsort(fabric.kind, kind="stable").tolist():  # endpoints first, circuit switches last
+        name = fabric.names[node]
+        alike = (KINDS[fabric.kind[node]], int(colour[node]), circuits.get(name))
+        found.setdefault(alike, []).append(Failing(name, (node,)))
     for cable, key in zip(cables, keys, strict=True):
         part = f"link-{fabric.media[fabric.medium[cable[0]]]}"
         found.setdefault((part, *key), []).append(Failing(fabric.link_name(cable[0]), links=cable))

@@ -7,6 +7,7 @@ from topo_sim.base import UsageError, nearest
 from topo_sim.collectives import ALGORITHMS, COLLECTIVES, SYNTHESIZERS
 from topo_sim.collectives.formats import FORMATS
 from topo_sim.collectives.models import COST_MODELS
+from topo_sim.gpus.reliability import POLICIES
 from topo_sim.optics import load_optics
 from topo_sim.studies.sharing import PATTERNS
 from topo_sim.topo import GENERATORS, ROUTINGS
@@ -76,6 +77,7 @@ _KINDS: dict[str, Callable[[], Rows]] = {
     "circuit_switches": lambda: _records("circuit_switches"),
     "packet_switches": lambda: _records("packet_switches"),
     "methods": lambda: [{"name": n, "about": _first_line(f)} for n, f in METHODS.items()],
+    "policies": lambda: [{"name": n, "about": p.about} for n, p in POLICIES.items()],
 }
 
 

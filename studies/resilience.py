@@ -282,8 +282,8 @@ def _endpoint_rate(gpu: Gpu, reference: Gpu, rates: FailureRates, given: float |
         return Range(number, number, number, "given", "stated")
     own, base = parts(gpu), parts(reference)
     share = float(gpu.silicon or 0.0) / float(reference.silicon or 1.0)
-    ends = sorted((scaled_rate(base, share, "area"), own, scaled_rate(base, share, "package")))
-    return Range(*ends, "area, parts, package", "computed")
+    low, middle, high = sorted((scaled_rate(base, share, "area"), own, scaled_rate(base, share, "package")))
+    return Range(low, middle, high, "area, parts, package", "computed")
 
 
 def _blast(kind: PartClass, effects: Sequence[_Effect], bench: _Bench, rate: Range, repair: float) -> Blast:
@@ -407,8 +407,8 @@ def measure_resilience(
     draws = []
     for kind in classes:
         number = 1 if kind.symmetric else min(tries, len(kind.members))
-        rest = random.choice(len(kind.members) - 1, number - 1, replace=False) + 1 if number > 1 else []
-        draws.append([0, *sorted(int(i) for i in rest)])
+        rest = random.choice(len(kind.members), number, replace=False).tolist() if number > 1 else [0]
+        draws.append(sorted(rest))
     total, done, blasts = sum(map(len, draws)), 0, []
     for kind, drawn, (one, time) in zip(classes, draws, figures, strict=True):
         effects = []

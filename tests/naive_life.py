@@ -43,21 +43,8 @@ class NaiveLife:
         self.queues = [[] for _ in range(self.domains)]
         self.ready = [0.0] * len(self.groups)
         self.swap = policy.swap if job.swap is None else job.swap
-        self.total = dict.fromkeys(
-            (
-                "failures",
-                "hits",
-                "crashes",
-                "part_failures",
-                "interruptions",
-                "rejoins",
-                "swaps",
-                "kept",
-                "lost",
-            )
-            + ("writing", "running"),
-            0.0,
-        )
+        names = "failures hits crashes part_failures interruptions rejoins swaps kept lost writing running"
+        self.total = dict.fromkeys(names.split(), 0.0)
         self.blocked = [0] * len(self.groups)
         self.down_parts = set()
         self.parts = [

@@ -78,8 +78,9 @@ def test_a_picture_is_the_same_again():
 
 
 def test_checkpoints_crashes_hosts_and_domains():
-    result = run("h100", "--checkpoint", "best", "--write", "1 min", "--crash-rate", "1 /year", "--part", "host=8",
-                 "--domains", "2", "--shape", "0.8", "--repair-law", "exponential", *QUICK)  # fmt: skip
+    job = ["--checkpoint", "best", "--write", "1 min", "--crash-rate", "1 /year"]
+    laws = ["--part", "host=8", "--domains", "2", "--shape", "0.8", "--repair-law", "exponential"]
+    result = run("h100", *job, *laws, *QUICK)
     assert result.exit_code == 0, result.stderr
     assert "Young" in result.stdout
     assert "Daly" in result.stdout
@@ -88,7 +89,9 @@ def test_checkpoints_crashes_hosts_and_domains():
 def test_files_of_ones_own():
     Path("rates.yaml").write_text("parts: {package: {rate: 1 /year}}\n")
     Path("gpus.yaml").write_text("gpus: {mine: {like: lite}}\n")
-    result = run("h100", "mine", "--rates", "rates.yaml", "--gpus", "gpus.yaml", *QUICK, "--format", "json")
+    result = run(
+        "h100", "mine", "--rates", "rates.yaml", "--catalogue", "gpus.yaml", *QUICK, "--format", "json"
+    )
     assert result.exit_code == 0, result.stderr
     assert json.loads(result.stdout)["results"]["fleets"][0]["rate_per_year"] > 1
 
@@ -133,7 +136,7 @@ def test_files_of_ones_own():
         (["--record", "llama"], "unknown record"),
         (["h100", "--record", "llama3-405b"], "expected it alone"),
         (["--rates", "nowhere.yaml"], "nowhere.yaml"),
-        (["--gpus", "nowhere.yaml"], "nowhere.yaml"),
+        (["--catalogue", "nowhere.yaml"], "nowhere.yaml"),
         (["--picture", "a.bmp"], ".png"),
         (["--picture", "no/such/a.png"], "cannot be written"),
         (["lite-torus", "--group", "7"], "group: found 7 for 256 endpoints"),

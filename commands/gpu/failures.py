@@ -15,6 +15,7 @@ from topo_sim.commands.common import (
     seed_option,
     set_option,
 )
+from topo_sim.commands.gpu.common import catalogue_option
 
 __all__ = ["failures"]
 
@@ -54,7 +55,7 @@ _option = click.option
 @_option("--part", "parts", multiple=True, metavar="NAME=GPUS",
          help="A part that so many GPUs of the first type share, as host=8. Repeatable.")  # fmt: skip
 @_option("--rates", "rate_files", multiple=True, metavar="FILE", help="Your own failure rates. Repeatable.")
-@_option("--gpus", "gpu_files", multiple=True, metavar="FILE", help="Your own GPUs. Repeatable.")
+@catalogue_option
 @_option("--gpu", metavar="NAME", help="What a fabric's endpoints are. Default: as its file says.")
 @_option("--throughput/--no-throughput", default=True, help="Whether to solve for a fabric's throughput.")
 @_option("--gap", type=click.FloatRange(0, 1, min_open=True), default=0.02, show_default=True,
@@ -83,7 +84,7 @@ def failures(names: tuple[str, ...], form: str, output: str | None, **options: A
     from topo_sim.report import save_figure, to_json
     from topo_sim.studies.failing import is_fabric
 
-    gpus, rates = load_gpus(options["gpu_files"]), load_failure_rates(options["rate_files"])
+    gpus, rates = load_gpus(options["catalogues"]), load_failure_rates(options["rate_files"])
     if options["record"] is not None:
         if names:
             raise UsageError(f"--record: found together with {', '.join(names)}, expected it alone")

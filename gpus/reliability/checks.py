@@ -57,7 +57,7 @@ def check_count(value: Any, what: str, *, least: int = 1, most: int | None = Non
     64
     """
     found: Any = value
-    usable = isinstance(found, Real) and not isinstance(found, bool) and math.isfinite(found)
+    usable = not isinstance(found, bool) and isinstance(found, Real) and math.isfinite(float(found))
     if not usable or found != int(found) or found < least or (most is not None and found > most):
         bounds = f"of {least} or more" if most is None else f"from {least} to {most}"
         raise UsageError(f"{what}: found {found!r}, expected a whole number {bounds}")
