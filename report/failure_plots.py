@@ -10,8 +10,9 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
 from topo_sim.gpus.reliability import Replay, shortage
 from topo_sim.report.plots import COLOURS, MARKERS, STYLE
-from topo_sim.studies.failures import FailureStudy, Fleet
-from topo_sim.studies.resilience import Resilience
+from topo_sim.studies.blast_radius import Resilience
+from topo_sim.studies.failures import FailureStudy
+from topo_sim.studies.fleets import Fleet
 
 __all__ = ["plot_failures", "plot_replay", "plot_resilience"]
 

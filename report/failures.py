@@ -5,8 +5,9 @@ from rich.text import Text
 
 from topo_sim.gpus.reliability import POLICIES, YEAR, Estimate, Replay, daly_interval
 from topo_sim.report.tables import new_table
-from topo_sim.studies.failures import FailureStudy, Fleet
-from topo_sim.studies.resilience import Blast, Resilience
+from topo_sim.studies.blast_radius import Blast, Resilience
+from topo_sim.studies.failures import FailureStudy
+from topo_sim.studies.fleets import Fleet
 
 __all__ = ["failure_tables", "replay_table", "resilience_table"]
 

@@ -138,7 +138,7 @@ def part_classes(fabric: Fabric) -> list[PartClass]:
     --------
     >>> from topo_sim.topo import torus
     >>> [(c.part, len(c.members), c.symmetric) for c in part_classes(torus((4, 4)))]
-    [('gpu', 16, True), ('link-unspecified', 16, True), ('link-unspecified', 16, True)]
+    [('gpu', 16, True), ('link-copper', 16, True), ('link-copper', 16, True)]
     """
     colour = _colours(fabric)
     cables = _cables(fabric)

@@ -11,7 +11,6 @@ from topo_sim.base import DemandError, RoutingError, UsageError
 from topo_sim.base.files import Range
 from topo_sim.gpus.catalogue import Gpu, load_gpus
 from topo_sim.gpus.reliability import (
-    YEAR,
     FailureRates,
     gpu_rate,
     load_failure_rates,
@@ -20,13 +19,13 @@ from topo_sim.gpus.reliability import (
 )
 from topo_sim.gpus.reliability.checks import check_count, check_number
 from topo_sim.studies.blast import Failing, PartClass, part_classes, reached, restricted, without
+from topo_sim.studies.blast_radius import Blast, Interval, Resilience
 from topo_sim.topo import Fabric
 from topo_sim.topo.throughput import max_concurrent_flow
 
-__all__ = ["Blast", "Resilience", "measure_resilience"]
+__all__ = ["measure_resilience"]
 
 Progress = Callable[[int, int, str], None]
-Interval = tuple[float, float]
 DENSE_UP_TO = 4096
 
 
@@ -39,156 +38,6 @@ class _Effect:
     stopped: int  # groups
     theta: Interval | None  # throughput of those left, over that of the whole fabric
     groups: Interval | None  # throughput inside the groups left, over that before
-
-
-@dataclass(frozen=True)
-class Blast:
-    """A class of alike parts: how often one fails, and what it takes away.
-
-    Parameters
-    ----------
-    part : str
-        Name in the catalogue of failure rates.
-    example : str
-        One of them.
-    count, solved : int
-        Parts of the class, and how many failures of them were solved.
-    symmetric : bool
-        Whether the others are proven to be equal to those solved.
-    rate : Range, 1/s
-        Failures of one part; for a GPU from the end "area" to the end "package".
-    repair : float, s
-    lost : float
-        Endpoints dead or cut off from most others: mean over those solved; `worst_lost` the most.
-    worst_lost : int
-    injection_lost : float
-        Share of the capacity out of all endpoints.
-    stopped, worst_stopped : float, int
-        Groups with a member that is dead or cut off from another member.
-    idle : float
-        Share of the endpoints in groups that stop.
-    theta : (float, float), optional
-        All-to-all throughput per endpoint that is left, over that before: least and greatest of the bounds.
-    group_theta : (float, float), optional
-        Likewise for all-to-all inside every group that is left, all at once.
-    bandwidth_lost : (float, float), optional
-        Share of the all-to-all throughput summed over endpoints, those left counted with no more than before.
-    """
-
-    part: str
-    example: str
-    count: int
-    solved: int
-    symmetric: bool
-    rate: Range
-    repair: float
-    lost: float
-    worst_lost: int
-    injection_lost: float
-    stopped: float
-    worst_stopped: int
-    idle: float
-    theta: Interval | None
-    group_theta: Interval | None
-    bandwidth_lost: Interval | None
-
-    def expected(self, share: float, level: str = "typical") -> float:
-        """Share lost on average to failures of this class: parts x rate x repair x what one takes away."""
-        return self.count * self.rate.at(level) * self.repair * share
-
-    def row(self) -> dict[str, Any]:
-        """Flat row with units in the keys."""
-        row: dict[str, Any] = {
-            "part": self.part,
-            "example": self.example,
-            "count": self.count,
-            "solved": self.solved,
-            "all_alike_by_symmetry": self.symmetric,
-            "rate_low_per_year": self.rate.low * YEAR,
-            "rate_per_year": self.rate.typical * YEAR,
-            "rate_high_per_year": self.rate.high * YEAR,
-            "repair_s": self.repair,
-            "endpoints_lost": self.lost,
-            "endpoints_lost_worst": self.worst_lost,
-            "injection_lost": self.injection_lost,
-            "groups_stopped": self.stopped,
-            "groups_stopped_worst": self.worst_stopped,
-            "endpoints_idle": self.idle,
-        }
-        for name, pair in (
-            ("throughput_left", self.theta),
-            ("group_throughput_left", self.group_theta),
-            ("bandwidth_lost", self.bandwidth_lost),
-        ):
-            low, high = pair if pair is not None else (None, None)
-            row |= {f"{name}_low": low, f"{name}_high": high}
-        row["expected_idle"] = self.expected(self.idle)
-        row["expected_idle_low"] = self.expected(self.idle, "low")
-        row["expected_idle_high"] = self.expected(self.idle, "high")
-        middle = sum(self.bandwidth_lost) / 2 if self.bandwidth_lost is not None else None
-        row["expected_bandwidth_lost"] = None if middle is None else self.expected(middle)
-        return row
-
-
-@dataclass(frozen=True)
-class Resilience:
-    """Every class of parts of a fabric, with rate and blast.
-
-    Parameters
-    ----------
-    fabric : str
-    endpoints, group : int
-    theta : (float, float), optional, B/s
-        All-to-all throughput per endpoint of the whole fabric.
-    gap : float
-        Proven gap at which throughputs stop.
-    seed : int
-        Of the parts that are drawn where not all are alike.
-    blasts : list of Blast
-    """
-
-    fabric: str
-    endpoints: int
-    group: int
-    theta: Interval | None
-    gap: float
-    seed: int
-    blasts: list[Blast]
-
-    def expected_idle(self, level: str = "typical") -> float:
-        """Share of the endpoints that stand on average, if nothing replaces what failed."""
-        return sum(blast.expected(blast.idle, level) for blast in self.blasts)
-
-    def rows(self) -> list[dict[str, Any]]:
-        """One flat row per class.
-
-        Returns
-        -------
-        list of dict
-        """
-        return [blast.row() for blast in self.blasts]
-
-    def to_dict(self) -> dict[str, Any]:
-        """Everything, with units in the keys.
-
-        Returns
-        -------
-        dict
-        """
-        low, high = self.theta if self.theta is not None else (None, None)
-        return {
-            "fabric": self.fabric,
-            "endpoints": self.endpoints,
-            "group": self.group,
-            "throughput_low_B_per_s": low,
-            "throughput_high_B_per_s": high,
-            "gap": self.gap,
-            "seed": self.seed,
-            "expected_idle": self.expected_idle(),
-            "expected_idle_low": self.expected_idle("low"),
-            "expected_idle_high": self.expected_idle("high"),
-            "parts": self.rows(),
-        }
 
 
 def _theta(fabric: Fabric, demand: Any, gap: float) -> Interval | None:
@@ -318,6 +167,36 @@ def _blast(kind: PartClass, effects: Sequence[_Effect], bench: _Bench, rate: Ran
     )
 
 
+def _figures(
+    classes: Sequence[PartClass],
+    gpu: Gpu | None,
+    rates: FailureRates,
+    rate: float | None,
+    repair: float | None,
+) -> list[tuple[Range, float]]:
+    """Rate and time to repair of every class."""
+    h100 = load_gpus()["h100"]
+    found = []
+    for kind in classes:
+        endpoint = kind.part == "gpu"
+        one = _endpoint_rate(gpu or h100, h100, rates, rate) if endpoint else rates.part(kind.part).rate
+        name = "die" if endpoint else kind.part
+        time = rates.repair(name) if repair is None else check_number(repair, "repair time", positive=True)
+        found.append((one, time))
+    return found
+
+
+def _draws(classes: Sequence[PartClass], tries: int, seed: int) -> list[list[int]]:
+    """Members of every class whose failures are solved: the first where symmetry makes all alike."""
+    random = np.random.default_rng(seed)
+    draws = []
+    for kind in classes:
+        number = 1 if kind.symmetric else min(tries, len(kind.members))
+        some = random.choice(len(kind.members), number, replace=False).tolist() if number > 1 else [0]
+        draws.append(sorted(some))
+    return draws
+
+
 def measure_resilience(
     fabric: Fabric,
     gpu: Gpu | None = None,
@@ -390,25 +269,13 @@ def measure_resilience(
     tries = check_count(samples, "samples")
     if not 0 < check_number(gap, "gap") <= 1:
         raise UsageError(f"gap: found {gap!r}, expected a number above 0 and up to 1")
-    h100 = load_gpus()["h100"]
     classes = part_classes(fabric)
-    gpu_range = _endpoint_rate(gpu or h100, h100, known, rate)
-    figures = []
-    for kind in classes:  # before anything is solved: a rate that is missing is an error
-        name = "die" if kind.part == "gpu" else kind.part
-        one = gpu_range if kind.part == "gpu" else known.part(kind.part).rate
-        time = known.repair(name) if repair is None else check_number(repair, "repair time", positive=True)
-        figures.append((one, time))
+    figures = _figures(classes, gpu, known, rate, repair)  # first of all: a rate that is missing is an error
     theta = _theta(fabric, "all_to_all", gap) if throughput and n > 1 else None
     wanted = throughput and size > 1 and n <= DENSE_UP_TO
     inside = _theta(fabric, _inside(np.arange(n), size), gap) if wanted else None
     bench = _Bench(fabric, size, gap, theta, inside)
-    random = np.random.default_rng(check_count(seed, "seed", least=0))
-    draws = []
-    for kind in classes:
-        number = 1 if kind.symmetric else min(tries, len(kind.members))
-        rest = random.choice(len(kind.members), number, replace=False).tolist() if number > 1 else [0]
-        draws.append(sorted(rest))
+    draws = _draws(classes, tries, check_count(seed, "seed", least=0))
     total, done, blasts = sum(map(len, draws)), 0, []
     for kind, drawn, (one, time) in zip(classes, draws, figures, strict=True):
         effects = []

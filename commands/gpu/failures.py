@@ -156,7 +156,8 @@ def _types(names: tuple[str, ...], options: dict[str, Any], gpus: Any, rates: An
     from topo_sim.report.failure_plots import plot_failures
     from topo_sim.report.failures import failure_tables
     from topo_sim.studies.failing import parse_parts
-    from topo_sim.studies.failures import Question, compare_failures
+    from topo_sim.studies.failures import compare_failures
+    from topo_sim.studies.fleets import Question
 
     best = options["checkpoint"] == "best"
     job = Job(

@@ -86,7 +86,7 @@ class FailureRates:
     >>> load_failure_rates().part("link-tin")
     Traceback (most recent call last):
     topo_sim.base.errors.UsageError: found no failure rate for part "link-tin", expected a record parts: \
-{link-tin: {rate: ...}} in a file of rates: did you mean "link-cpo"?
+{link-tin: {rate: ...}} in a file of rates: did you mean "link-pcie" or "link-cpo"?
     """
 
     parts: Mapping[str, Part]

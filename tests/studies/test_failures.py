@@ -7,7 +7,8 @@ import pytest
 
 from topo_sim.base import UnknownNameError, UsageError
 from topo_sim.gpus.reliability import YEAR, Job
-from topo_sim.studies.failures import Question, compare_failures
+from topo_sim.studies.failures import compare_failures
+from topo_sim.studies.fleets import Question
 
 HOUR = 3600.0
 NOTES = {"rate": 0.09 / YEAR, "policies": ["none"], "years": 1.0, "replicas": 2}
