@@ -68,6 +68,28 @@ def _checkpoints(study: FailureStudy) -> list[RenderableType]:
     return [table]
 
 
+def _by_spares(study: FailureStudy) -> list[RenderableType]:
+    if not study.curve:
+        return []
+    policy, first = study.curve[0].life.policy, study.fleets[0].gpu
+    columns = ["GPU, rate from", "spares", f"in {first}s", "goodput", "per GPU bought", "they suffice"]
+    table = new_table(f"Goodput under {policy} by number of spares", columns)
+    before = study.curve[0].fleet
+    for point in study.curve:
+        if point.fleet != before:
+            table.add_section()
+        before, life = point.fleet, point.life
+        table.add_row(
+            point.fleet,
+            f"{point.spares:,}",
+            f"{point.idle:.4g}",
+            _between(life.goodput),
+            _share(life.goodput_per_bought.mean),
+            _between(life.spares_suffice),
+        )
+    return [table]
+
+
 def failure_tables(study: FailureStudy) -> RenderableType:
     """Tables of a comparison of GPU types: closed forms, then lives.
 
@@ -116,7 +138,7 @@ def failure_tables(study: FailureStudy) -> RenderableType:
             "area: failures follow silicon; package: every package fails as often; parts: summed over parts"
         )
         notes.insert(0, f"  {ends}")
-    parts: list[RenderableType] = [closed, *_checkpoints(study), lives]
+    parts: list[RenderableType] = [closed, *_checkpoints(study), lives, *_by_spares(study)]
     return Group(*parts, *(Text(note, style="dim") for note in notes))
 
 

@@ -60,6 +60,8 @@ class Question:
         Parts of the catalogue that so many GPUs of the first type need: ``{"host": 8}``.
     years : float
     replicas, seed, workers : int
+    level : {"low", "typical", "high"}
+        Of the rates and repairs of parts.
     """
 
     count: int = 64
@@ -80,6 +82,7 @@ class Question:
     replicas: int = 32
     seed: int = 0
     workers: int = 1
+    level: str = "typical"
 
 
 @dataclass(frozen=True)
@@ -164,7 +167,8 @@ def _rates(gpus: Sequence[Gpu], asked: Question, rates: FailureRates) -> list[tu
     first = gpus[0]
 
     def parts(gpu: Gpu) -> float:
-        return gpu_rate(rates, _silicon(gpu), int(gpu.need("hbm_stacks", "its failure rate").typical))
+        stacks = int(gpu.need("hbm_stacks", "its failure rate").typical)
+        return gpu_rate(rates, _silicon(gpu), stacks, level=asked.level)
 
     given = asked.rate is not None
     base = check_number(asked.rate, "failure rate") if given else parts(first)
@@ -218,7 +222,12 @@ def make_fleets(gpus: Sequence[Gpu], asked: Question, rates: FailureRates) -> li
         size = max(1, round(group / share))
         number = size * max(1, math.ceil(count / share / size - 1e-9))
         shared = tuple(
-            SharedPart(name, max(1, round(reach / share)), rates.part(name).rate.typical, rates.repair(name))
+            SharedPart(
+                name,
+                max(1, round(reach / share)),
+                rates.part(name).rate.at(asked.level),
+                rates.repair(name, asked.level),
+            )
             for name, reach in asked.parts.items()
         )
         cluster = Cluster(

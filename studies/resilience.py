@@ -173,6 +173,7 @@ def _figures(
     rates: FailureRates,
     rate: float | None,
     repair: float | None,
+    level: str,
 ) -> list[tuple[Range, float]]:
     """Rate and time to repair of every class."""
     h100 = load_gpus()["h100"]
@@ -181,7 +182,11 @@ def _figures(
         endpoint = kind.part == "gpu"
         one = _endpoint_rate(gpu or h100, h100, rates, rate) if endpoint else rates.part(kind.part).rate
         name = "die" if endpoint else kind.part
-        time = rates.repair(name) if repair is None else check_number(repair, "repair time", positive=True)
+        time = (
+            rates.repair(name, level)
+            if repair is None
+            else check_number(repair, "repair time", positive=True)
+        )
         found.append((one, time))
     return found
 
@@ -205,6 +210,7 @@ def measure_resilience(
     rates: FailureRates | None = None,
     rate: float | None = None,
     repair: float | None = None,
+    level: str = "typical",
     samples: int = 2,
     gap: float = 0.02,
     throughput: bool = True,
@@ -225,7 +231,9 @@ def measure_resilience(
     rate : float, optional, 1/s
         Of a GPU. Default: from its parts, between both ends.
     repair : float, optional, s
-        Of every part. Default: each part's own.
+        Of every part. Default: each part's own, at `level`.
+    level : {"low", "typical", "high"}
+        Of the times to repair; rates are carried at all three.
     samples : int
         Failures to solve in a class whose members are not alike by symmetry; drawn with the seed.
     gap : float
@@ -270,7 +278,9 @@ def measure_resilience(
     if not 0 < check_number(gap, "gap") <= 1:
         raise UsageError(f"gap: found {gap!r}, expected a number above 0 and up to 1")
     classes = part_classes(fabric)
-    figures = _figures(classes, gpu, known, rate, repair)  # first of all: a rate that is missing is an error
+    figures = _figures(
+        classes, gpu, known, rate, repair, level
+    )  # first of all: a rate that is missing is an error
     theta = _theta(fabric, "all_to_all", gap) if throughput and n > 1 else None
     wanted = throughput and size > 1 and n <= DENSE_UP_TO
     inside = _theta(fabric, _inside(np.arange(n), size), gap) if wanted else None

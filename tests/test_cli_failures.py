@@ -86,6 +86,16 @@ def test_checkpoints_crashes_hosts_and_domains():
     assert "Daly" in result.stdout
 
 
+def test_other_numbers_of_spares_and_levels():
+    line = ["h100", "lite", "--policy", "rewire", *QUICK, "--format", "json"]
+    low, high = (json.loads(run(*line, "--level", level).stdout)["results"] for level in ("low", "high"))
+    assert low["fleets"][0]["rate_per_year"] < 0.11 < high["fleets"][0]["rate_per_year"]
+    assert low["curve"] == []
+    curve = json.loads(run(*line, "--by-spares").stdout)["results"]["curve"]
+    assert {point["fleet"] for point in curve} == {"h100", "lite, area", "lite, package", "lite, parts"}
+    assert "by number of spares" in run(*line[:-2], "--by-spares").stdout
+
+
 def test_files_of_ones_own():
     Path("rates.yaml").write_text("parts: {package: {rate: 1 /year}}\n")
     Path("gpus.yaml").write_text("gpus: {mine: {like: lite}}\n")
@@ -134,6 +144,8 @@ def test_files_of_ones_own():
         (["--part", "host"], "expected NAME=GPUS"),
         (["--part", "hots=8"], 'did you mean "host"'),
         (["--record", "llama"], "unknown record"),
+        (["--level", "middle"], 'unknown level "middle"'),
+        (["lite-torus", "--level", "hgh"], 'did you mean "high"'),
         (["h100", "--record", "llama3-405b"], "expected it alone"),
         (["--rates", "nowhere.yaml"], "nowhere.yaml"),
         (["--catalogue", "nowhere.yaml"], "nowhere.yaml"),

@@ -54,6 +54,9 @@ _option = click.option
          help="Crashes without a repair, per GPU of the first type.")  # fmt: skip
 @_option("--part", "parts", multiple=True, metavar="NAME=GPUS",
          help="A part that so many GPUs of the first type share, as host=8. Repeatable.")  # fmt: skip
+@_option("--level", default="typical", show_default=True,
+         help="Of what the rates say of parts: low, typical or high.")  # fmt: skip
+@_option("--by-spares", is_flag=True, help="Live with other numbers of spares as well.")
 @_option("--rates", "rate_files", multiple=True, metavar="FILE", help="Your own failure rates. Repeatable.")
 @catalogue_option
 @_option("--gpu", metavar="NAME", help="What a fabric's endpoints are. Default: as its file says.")
@@ -142,6 +145,7 @@ def _fabric(file: str, options: dict[str, Any], gpus: Any, rates: Any) -> tuple[
             rates=rates,
             rate=_one(options, "rate", "failure rate"),
             repair=_one(options, "mttr", "time"),
+            level=options["level"],
             samples=options["samples"],
             gap=options["gap"],
             throughput=options["throughput"],
@@ -178,9 +182,9 @@ def _types(names: tuple[str, ...], options: dict[str, Any], gpus: Any, rates: An
         parts=parse_parts(options["parts"], rates),
         replicas=32 if options["replicas"] is None else options["replicas"],
         **{name: options[name] for name in ("risk", "spares", "domains", "shape", "repair_law")},
-        **{name: options[name] for name in ("years", "seed", "workers")},
+        **{name: options[name] for name in ("years", "seed", "workers", "level")},
     )
     with progress_bar("lives") as progress:
-        drawn = bool(options["picture"])
+        drawn = bool(options["picture"]) or options["by_spares"]
         result = compare_failures(names, asked, gpus=gpus, rates=rates, curve=drawn, progress=progress)
     return result, failure_tables, plot_failures

@@ -215,6 +215,11 @@ def _part_arrays(cluster: Cluster) -> tuple[NDArray[Any], ...]:
     return tuple(np.concatenate(each) for each in (mean, repair, first, last))
 
 
+def _most_down(cluster: Cluster) -> int:
+    """Return the number of devices down that is counted as that or more; above the number of spares."""
+    return min(cluster.count + cluster.spares, max(MOST_DOWN, cluster.spares + 1))
+
+
 def _numbers(cluster: Cluster, policy: Policy, job: Job, horizon: float) -> NDArray[np.float64]:
     mean = 1 / cluster.rate if cluster.rate else math.inf
     crashes = cluster.group * cluster.crash_rate
@@ -276,7 +281,7 @@ def _state(cluster: Cluster, policy: Policy, job: Job, horizon: float, bins: int
         flags=np.array([flags[name] for name in FLAGS], dtype=np.int64),
         counts=np.zeros(len(COUNTS)),
         bins=np.zeros(bins),
-        down_time=np.zeros(min(devices, MOST_DOWN) + 1),
+        down_time=np.zeros(_most_down(cluster) + 1),
     )
 
 
@@ -365,7 +370,7 @@ def simulate_life(
     seeds = [child.generate_state(1, np.uint64)[0] for child in np.random.SeedSequence(root).spawn(count)]
     counts = np.zeros((count, len(COUNTS)))
     over_time = np.zeros((count, parts))
-    down = np.zeros((count, min(cluster.count + cluster.spares, MOST_DOWN) + 1))
+    down = np.zeros((count, _most_down(cluster) + 1))
     width = horizon / parts * cluster.count
 
     def run(i: int) -> int:
@@ -376,8 +381,12 @@ def simulate_life(
 
     with ThreadPoolExecutor(threads) as pool:
         futures = [pool.submit(run, i) for i in range(count)]
-        for done, future in enumerate(as_completed(futures), start=1):
-            future.result()
-            if progress is not None:
-                progress(done, count, f"lives under {policy}")
+        try:
+            for done, future in enumerate(as_completed(futures), start=1):
+                future.result()
+                if progress is not None:
+                    progress(done, count, f"lives under {policy}")
+        except BaseException:  # interrupted: lives that have not begun need not be lived
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
     return Life(cluster, chosen, policy, float(years), root, counts, over_time, down)

@@ -131,6 +131,8 @@ def spares_needed(count: int, share_down: float, risk: float = 1e-3) -> int:
     u, q = check_probability(share_down, "unavailability"), check_probability(risk, "risk")
     if u == 0 or q == 1:
         return 0
+    if q == 0:
+        return n  # sums underflow to 0 before
     low, high = -1, n  # n spares never run out
     while high - low > 1:
         middle = (low + high) // 2

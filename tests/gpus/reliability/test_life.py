@@ -171,6 +171,12 @@ def test_spares_of_another_domain_do_not_help_but_rewiring_does():
     assert rewired.mean > one.mean
 
 
+def test_more_spares_than_numbers_down_are_counted():
+    cluster = Cluster(count=6000, rate=300 / YEAR, repair=1000 * HOUR, group=6000, spares=5000)
+    life = simulate_life(cluster, "hot_spares", years=0.5, replicas=1)
+    assert life.spares_suffice.mean < 0.2  # nearly all are down most of the time
+
+
 def test_nothing_fails():
     cluster = Cluster(count=8, rate=0.0, repair=HOUR, group=4)
     life = simulate_life(cluster, "none", Job(interval=3 * HOUR, write=HOUR), years=1, replicas=2)
