@@ -3,7 +3,6 @@
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import bdtr, bdtrc
-from scipy.stats import binom
 
 from topo_sim.base import UsageError
 from topo_sim.gpus.reliability.checks import check_count, check_number, check_probability
@@ -177,7 +176,7 @@ def expected_groups_lost(count: int, group: int, spares: int, share_down: float)
     Returns
     -------
     float
-        The mean of ceil((D - spares) / group) over D down among `count + spares`.
+        The mean of ceil((D - spares) / group), or 0, over D down among `count + spares`.
 
     Examples
     --------
@@ -188,6 +187,5 @@ def expected_groups_lost(count: int, group: int, spares: int, share_down: float)
     if n % g:
         raise UsageError(f"group: found {g} for {n} devices, expected a divisor of their number")
     k, u = check_count(spares, "spares", least=0), check_probability(share_down, "unavailability")
-    down = np.arange(k + 1, n + k + 1)
-    lost = -(-(down - k) // g)
-    return float(binom.pmf(down, n + k, u) @ lost)
+    more = k + g * np.arange(n // g)  # above each of these one group more stands
+    return float(bdtrc(more, n + k, u).sum())
