@@ -210,6 +210,10 @@ def test_what_prices_lack_is_asked_for(tmp_path):
         PRICES.process(GPUS["h100"].model_copy(update={"process": "N2"}))
     with pytest.raises(UnknownNameError, match='no price for links of "coper": did you mean "copper"'):
         PRICES.link(GPUS["h100"].model_copy(update={"medium": "coper"}))
+    with pytest.raises(UsageError, match="h100: found no process"):
+        PRICES.process(GPUS["h100"].model_copy(update={"process": ""}))
+    with pytest.raises(UsageError, match="h100: found no medium"):
+        PRICES.link(GPUS["h100"].model_copy(update={"medium": ""}))
     with pytest.raises(UnknownNameError, match='unknown bill "2030"'):
         PRICES.bill("2030")
 

@@ -1,6 +1,9 @@
 """Studies of GPUs and what shows them: ratios, spreads, swings, pictures, checks of topology files."""
 
 import json
+import re
+import shlex
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -211,3 +214,33 @@ def test_documents(tmp_path, monkeypatch):
     assert (
         run("gpu", "yield", "--no-salvage", "--model", "poisson", "--format", "csv").stdout.count("\n") == 3
     )
+
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+PAGES = ["docs/models/gpus.md", "docs/claims/yield.md", "docs/claims/cost.md"]
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_pages_quote_what_their_commands_print(page):
+    """Lines of a page's text blocks are printed by one of its commands, and the links lead somewhere."""
+    text = (ROOT / page).read_text(encoding="utf-8")
+    commands = dict.fromkeys(re.findall(r"^topo-sim (gpu [^\n]*)", text, re.MULTILINE))
+    commands |= {"gpu cost": None} if "What moves lite" in text else {}
+    printed = {line.rstrip() for each in commands for line in run(*shlex.split(each)).stdout.splitlines()}
+    blocks = re.findall(r"```text\n(.*?)```", text, re.DOTALL)
+    assert blocks
+    assert [line for block in blocks for line in block.splitlines() if line.rstrip() not in printed] == []
+    for target in re.findall(r"\]\(([^)#]+)[^)]*\)", text):
+        assert (ROOT / page).parent.joinpath(target).exists(), target
+
+
+def test_the_table_of_the_claim_is_what_its_options_give():
+    text = (ROOT / "docs/claims/cost.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| [^|]* \| ([\d.]+) \(([\d.]+) \.\. ([\d.]+)\) \| `([^`]*)` \|", text, re.MULTILINE)
+    assert len(rows) == 5
+    for typical, low, high, options in rows:
+        flags = [] if options == "-" else shlex.split(options)
+        found = json.loads(run("gpu", "cost", *flags, "--format", "json").stdout)["results"]["gpus"]
+        ratio = found[1]["total_usd"]["typical"] * 4 / found[0]["total_usd"]["typical"]
+        numbers = (ratio, found[1]["ratio"]["p5"], found[1]["ratio"]["p95"])
+        assert tuple(f"{number:.2f}" for number in numbers) == (typical, low, high)
