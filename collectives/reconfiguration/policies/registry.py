@@ -90,7 +90,7 @@ class Policy:
     reference: str = ""
 
 
-POLICIES: Registry[Policy] = Registry("policy")
+POLICIES: Registry[Policy] = Registry("circuit policy")
 """The policies by name."""
 
 
