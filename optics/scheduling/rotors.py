@@ -1,0 +1,150 @@
+"""Fixed rotations of circuits, whatever the demand: what rotor, rotor_vlb and opera share."""
+
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from topo_sim.base import UsageError
+from topo_sim.optics.scheduling.plan import Relays, Run
+from topo_sim.optics.scheduling.problem import Problem
+from topo_sim.optics.scheduling.rotor_kernels import turn
+from topo_sim.optics.scheduling.timeline import SlotTimes
+
+__all__ = ["rotate", "slot_length"]
+
+_MOST_SLOTS = 200_000
+_BLOCK = 1024
+_FINEST = 16
+_ROUNDING = 1e-12  # so that what just fits into a slot does
+
+Pieces = tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64], NDArray[np.float64]]
+
+
+def slot_length(problem: Problem, slot: float | None, busiest: float, needed: float) -> float:
+    """Say how long rotors stand with light.
+
+    Parameters
+    ----------
+    problem : Problem
+    slot : float, s, or None
+        From change to change, where the caller asks for one.
+    busiest : float, B
+        What would be served in one turn: slots need not last longer than that takes.
+    needed : float, B
+        What all turns of a pair carry at least, to refuse slots that would be too many.
+
+    Returns
+    -------
+    float, s
+        Without the dark time. By default nine times `delta`, within 1/16 and all of what one turn serves.
+    """
+    most = busiest / problem.rate * (1 + _ROUNDING)
+    if slot is None:
+        return min(max(9 * problem.delta, most / _FINEST), most)
+    live = slot - problem.delta
+    if live <= 0:
+        raise UsageError(f"slot: found {slot:g} s, expected more than the {problem.delta:g} s of a change")
+    turns = needed / (live * problem.rate) * max(problem.ranks - 1, 1) / problem.planes
+    if turns > _MOST_SLOTS:
+        least = problem.delta + live * turns / _MOST_SLOTS
+        raise UsageError(f"slot: found {slot:g} s, expected at least {least:.3g} s for this demand")
+    return live
+
+
+def _pieces(p: Problem, live: float, stagger: bool) -> Iterator[Pieces]:
+    """Blocks of matchings that rotors hold: matching, plane, start and duration; without end."""
+    planes = np.arange(p.planes)
+    late = -p.delta if p.first_free else 0.0
+    slot, first = live + p.delta, 0
+    while True:
+        step = np.arange(first, first + _BLOCK)[:, None]
+        begin = np.broadcast_to(late + step * slot, (_BLOCK, p.planes)).copy()
+        if stagger and p.planes > 1:  # rotor q changes (q + 1) / planes of a slot after the start
+            begin = np.where(step == 0, late, (step - 1) * slot + slot * (planes + 1) / p.planes)
+        after = begin + slot
+        if stagger and p.planes > 1:
+            after = np.where(step == 0, slot * (planes + 1) / p.planes, begin + slot)
+        start = begin + p.delta
+        matching = (step * p.planes + planes) % (p.ranks - 1)
+        lit = after > start
+        yield (
+            matching[lit], np.broadcast_to(planes, lit.shape)[lit], start[lit], (after - start)[lit]
+        )  # fmt: skip
+        first += _BLOCK
+
+
+def _intervals(
+    pieces: Pieces, planes: int, since: float
+) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.float64], float]:
+    """Cut time where any rotor changes: shift of each plane, start and length; and where the block ends."""
+    matching, plane, start, live = pieces
+    end = start + live
+    until = min(float(end[plane == q].max()) for q in np.unique(plane))
+    edges = np.unique(np.concatenate([[since], start, end]))
+    edges = edges[(edges >= since) & (edges <= until)]
+    shift = np.zeros((max(edges.size - 1, 0), planes), dtype=np.int64)
+    low = np.searchsorted(edges, np.maximum(start, since))
+    high = np.searchsorted(edges, np.minimum(end, until))
+    count = np.maximum(high - low, 0)
+    piece = np.repeat(np.arange(start.size), count)
+    row = np.arange(piece.size) - np.repeat(np.cumsum(count) - count - low, count)
+    shift[row, plane[piece]] = matching[piece] + 1
+    return shift, edges[:-1].copy(), np.diff(edges), until
+
+
+def rotate(problem: Problem, live: float, *, stagger: bool = False, relay: bool = False) -> Run:
+    """Turn through the N - 1 rotations until the demand is served.
+
+    Parameters
+    ----------
+    problem : Problem
+    live : float, s
+        How long a rotor stands with light, from one change to the next.
+    stagger : bool
+        Whether planes change in turn, ``slot / planes`` apart, not together.
+    relay : bool
+        Whether a rank may hand bytes for a third rank over to the one that it faces.
+
+    Returns
+    -------
+    Run
+
+    Notes
+    -----
+    In slot t plane q joins rank i to rank i + 1 + (t planes + q) mod (N - 1), as `CircuitSchedule.rotor`
+    does. On a circuit go first bytes that wait there as a relay, then its own; into what room is left, own
+    bytes for other ranks, in equal shares, as far as the rank opposite can pass them on in one turn of its
+    own. What a relay takes in an interval between two changes leaves it in a later one.
+    """
+    n = problem.ranks
+    empty: NDArray[np.float64] = np.zeros((n, n))
+    state = np.stack([problem.bytes, *[empty] * 6])
+    rotations = ((np.arange(n) + np.arange(1, n)[:, None]) % n).astype(np.int32)
+    kept: list[Pieces] = []
+    end, excess = 0.0, 0.0
+    if problem.busiest:
+        if problem.planes % (n - 1) == 0:  # every rotor has one matching only and never turns
+            live = problem.busiest / problem.rate * (1 + _ROUNDING)
+        since, used = 0.0, -1
+        blocks = _pieces(problem, live, stagger and problem.stop != "all")
+        spare, carry = np.zeros((problem.planes, n)), None
+        while used < 0:
+            block = next(blocks)
+            kept.append(block)
+            both = block if carry is None else tuple(map(np.concatenate, zip(carry, block, strict=True)))
+            shift, start, length, since_next = _intervals(both, problem.planes, since)
+            used, last, over = turn(
+                shift, start, length, problem.rate, problem.packet_rate, relay,
+                problem.rate * live, state, spare,
+            )  # fmt: skip
+            end, excess = max(end, last), max(excess, over)
+            carry, since = block, since_next
+    kept = kept or [(np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0), np.zeros(0))]
+    matching, plane, begin, light = (np.concatenate(one) for one in zip(*kept, strict=True))
+    on = begin < end
+    times = SlotTimes(rotations, matching[on], plane[on], begin[on], np.minimum(light, end - begin)[on])
+    own, left, direct, given, taken, passed, crossing = state
+    circuits = np.where(own == 0, problem.bytes, direct + given)
+    relays = Relays(given, taken, passed, left, crossing, excess) if relay else None
+    return Run(times, circuits, np.where(own == 0, 0.0, own), end, relays)
