@@ -7,6 +7,7 @@ from topo_sim.base import UsageError, nearest
 from topo_sim.collectives import ALGORITHMS, COLLECTIVES, SYNTHESIZERS
 from topo_sim.collectives.formats import FORMATS
 from topo_sim.collectives.models import COST_MODELS
+from topo_sim.optics.scheduling import SCHEDULERS
 from topo_sim.studies.sharing import PATTERNS
 from topo_sim.topo import GENERATORS, ROUTINGS
 from topo_sim.topo.demands import DEMANDS
@@ -66,6 +67,15 @@ _KINDS: dict[str, Callable[[], Rows]] = {
     "formats": lambda: [{"name": n, "about": f.summary} for n, f in FORMATS.items()],
     "patterns": lambda: [{"name": n, "about": _first_line(f)} for n, f in PATTERNS.items()],
     "demands": lambda: [{"name": n, "about": _first_line(f)} for n, f in DEMANDS.items()],
+    "schedulers": lambda: [
+        {
+            "name": n,
+            "options": ", ".join(k if v is None else f"{k}={v:g}" for k, v in s.options.items()),
+            "reference": s.reference,
+            "about": s.summary,
+        }
+        for n, s in SCHEDULERS.items()
+    ],
     "methods": lambda: [{"name": n, "about": _first_line(f)} for n, f in METHODS.items()],
 }
 

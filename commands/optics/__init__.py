@@ -3,6 +3,7 @@
 import click
 
 from topo_sim.commands.common import Commands
+from topo_sim.commands.optics.schedule import schedule
 
 __all__ = ["optics"]
 
@@ -12,6 +13,6 @@ def optics() -> None:
     """Show what light changes: media, loss budgets, power, circuit schedules, when to reconfigure."""
 
 
-commands: tuple[click.Command, ...] = ()
+commands: tuple[click.Command, ...] = (schedule,)
 for command in commands:
     optics.add_command(command)

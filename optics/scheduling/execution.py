@@ -33,9 +33,9 @@ def execute(problem: Problem, plan: Plan) -> Run:
     Each configuration carries what is left of its entries, ends with its last byte, and is joined to the one
     before where one matching can hold both. With a packet fabric circuits stop after the configuration that
     makes the later of circuits and packets earliest. On several planes long configurations are cut into equal
-    parts, held at once or not; parts go, longest first, to the plane that is ready first (or, where all planes
-    stop together, side by side), with the number of parts that ends first. Where ports stop one by one
-    every circuit is set up as soon as both its ports are done with the one before it.
+    parts, held at once or not; parts go, longest first, to the plane that is ready first (or, where all
+    planes stop together, side by side), with the number of parts that ends first. Where ports stop one by
+    one every circuit is set up as soon as both its ports are done with the one before it.
     """
     left, targets = problem.units.copy(), plan.targets.copy()
     units, carried = plan.units.copy(), np.zeros(targets.shape, dtype=np.int64)

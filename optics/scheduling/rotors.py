@@ -93,6 +93,11 @@ def _intervals(
     return shift, edges[:-1].copy(), np.diff(edges), until
 
 
+def _joined(blocks: list[Pieces]) -> Pieces:
+    matching, plane, start, live = (np.concatenate(one) for one in zip(*blocks, strict=True))
+    return matching, plane, start, live
+
+
 def rotate(problem: Problem, live: float, *, stagger: bool = False, relay: bool = False) -> Run:
     """Turn through the N - 1 rotations until the demand is served.
 
@@ -118,33 +123,33 @@ def rotate(problem: Problem, live: float, *, stagger: bool = False, relay: bool 
     own. What a relay takes in an interval between two changes leaves it in a later one.
     """
     n = problem.ranks
-    empty: NDArray[np.float64] = np.zeros((n, n))
-    state = np.stack([problem.bytes, *[empty] * 6])
+    if n > 1 and problem.planes % (n - 1) == 0:  # every rotor has one matching only and never turns
+        live = problem.busiest / problem.rate * (1 + _ROUNDING)
+    kept, state, end, excess = _turn(problem, live, stagger and problem.stop != "all", relay)
     rotations = ((np.arange(n) + np.arange(1, n)[:, None]) % n).astype(np.int32)
-    kept: list[Pieces] = []
-    end, excess = 0.0, 0.0
-    if problem.busiest:
-        if problem.planes % (n - 1) == 0:  # every rotor has one matching only and never turns
-            live = problem.busiest / problem.rate * (1 + _ROUNDING)
-        since, used = 0.0, -1
-        blocks = _pieces(problem, live, stagger and problem.stop != "all")
-        spare, carry = np.zeros((problem.planes, n)), None
-        while used < 0:
-            block = next(blocks)
-            kept.append(block)
-            both = block if carry is None else tuple(map(np.concatenate, zip(carry, block, strict=True)))
-            shift, start, length, since_next = _intervals(both, problem.planes, since)
-            used, last, over = turn(
-                shift, start, length, problem.rate, problem.packet_rate, relay,
-                problem.rate * live, state, spare,
-            )  # fmt: skip
-            end, excess = max(end, last), max(excess, over)
-            carry, since = block, since_next
-    kept = kept or [(np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0), np.zeros(0))]
-    matching, plane, begin, light = (np.concatenate(one) for one in zip(*kept, strict=True))
+    matching, plane, begin, light = _joined(kept)
     on = begin < end
     times = SlotTimes(rotations, matching[on], plane[on], begin[on], np.minimum(light, end - begin)[on])
     own, left, direct, given, taken, passed, crossing = state
-    circuits = np.where(own == 0, problem.bytes, direct + given)
     relays = Relays(given, taken, passed, left, crossing, excess) if relay else None
-    return Run(times, circuits, np.where(own == 0, 0.0, own), end, relays)
+    return Run(times, direct + given, own.copy(), end, relays)
+
+
+def _turn(
+    p: Problem, live: float, stagger: bool, relay: bool
+) -> tuple[list[Pieces], NDArray[np.float64], float, float]:
+    """Turn until all is served: what rotors held, the last state, when the last byte left, and excess."""
+    kept: list[Pieces] = [(np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0), np.zeros(0))]
+    state, spare = np.zeros((7, p.ranks, p.ranks)), np.zeros((p.planes, p.ranks))
+    state[0] = p.bytes
+    end, excess, since = 0.0, 0.0, 0.0
+    blocks = _pieces(p, live, stagger)
+    used = -1 if p.busiest else 0
+    while used < 0:
+        kept.append(next(blocks))
+        shift, start, length, until = _intervals(_joined(kept[-2:]), p.planes, since)
+        used, last, over = turn(
+            shift, start, length, p.rate, p.packet_rate, relay, p.rate * live, state, spare
+        )
+        end, excess, since = max(end, last), max(excess, over), until
+    return kept, state, end, excess

@@ -244,9 +244,7 @@ def _relative(found: NDArray[np.float64], wanted: NDArray[np.float64]) -> float:
     return float(gap.max())
 
 
-def schedule_demand(
-    problem: Problem, scheduler: str = "solstice", *, verify: bool = True, **options: float | None
-) -> Scheduled:
+def schedule_demand(problem: Problem, scheduler: str = "solstice", **options: float | None) -> Scheduled:
     """Serve a demand with circuits.
 
     Parameters
@@ -254,8 +252,6 @@ def schedule_demand(
     problem : Problem
     scheduler : str
         A name in `SCHEDULERS`.
-    verify : bool
-        Whether to check the result.
     **options : float, optional
         Of the scheduler.
 
@@ -288,6 +284,5 @@ def schedule_demand(
     done = Scheduled(scheduler, problem, run, complete)
     if not math.isfinite(done.makespan):
         raise UsageError(f"{scheduler}: the makespan is beyond 1e308 s, expected less demand or more rate")
-    if verify:
-        done.verify()
+    done.verify()
     return done

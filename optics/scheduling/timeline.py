@@ -76,7 +76,8 @@ class SlotTimes:
         flat = self.targets + np.arange(ranks, dtype=np.int64) * ranks
         used = self.targets >= 0
         weights = np.broadcast_to(held[:, None], used.shape)[used]
-        return np.bincount(flat[used], weights, minlength=ranks**2).reshape(ranks, ranks)
+        total = np.bincount(flat[used], weights, minlength=ranks**2).astype(np.float64)
+        return total.reshape(ranks, ranks)
 
     @property
     def configurations(self) -> int:
@@ -145,7 +146,8 @@ class PortTimes:
     def light(self, ranks: int) -> NDArray[np.float64]:
         """How long circuits stand from each rank to each other, over all planes, s: shape (ranks, ranks)."""
         pair = self.source * ranks + self.target
-        return np.bincount(pair, self.live, minlength=ranks**2).reshape(ranks, ranks)
+        total = np.bincount(pair, self.live, minlength=ranks**2).astype(np.float64)
+        return total.reshape(ranks, ranks)
 
     def fault(self, p: Problem) -> str:
         """Say what is wrong with the times; nothing if all is well."""
