@@ -158,10 +158,7 @@ def dark_between(targets, durations, delta, first_free):
                 held, dark = None, 0.0
                 for planes, duration in zip(targets, durations, strict=True):
                     circuits = list(planes[p])
-                    if side:
-                        now = circuits.index(port) if port in circuits else -1
-                    else:
-                        now = circuits[port]
+                    now = (circuits.index(port) if port in circuits else -1) if side else circuits[port]
                     if now < 0:
                         dark += duration
                         continue

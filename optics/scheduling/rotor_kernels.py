@@ -6,11 +6,13 @@ from topo_sim.base.jit import kernel
 
 __all__ = ["turn"]
 
+ROUNDING = 1e-12
+
 
 @kernel
-def _send(here, i, j, room, done, crossing):
-    """Send what rank i has for rank j as far as there is room; returns how much."""
-    amount = min(here[i, j], room)
+def _send(here, i, j, room, dust, done, crossing):
+    """Send what rank i has for rank j as far as there is room, or but for dust; returns how much."""
+    amount = here[i, j] if here[i, j] <= room + dust else room
     if amount > 0.0:
         here[i, j] -= amount
         done[i, j] += amount
@@ -19,10 +21,12 @@ def _send(here, i, j, room, done, crossing):
 
 
 @kernel
-def _offer(own, relayed, given, taken, crossing, i, k, room, turn_bytes):
+def _offer(own, relayed, given, taken, crossing, i, k, room, turn_bytes, dust):
     """Hand over to rank k what it can pass on in its next turn; returns how much."""
     n = len(own)
     wanted = 0.0
+    if room <= dust:
+        return 0.0
     for j in range(n):
         if j != i and j != k and own[i, j] > 0.0:
             wanted += max(min(own[i, j], turn_bytes - relayed[k, j] - own[k, j]), 0.0)
@@ -33,6 +37,7 @@ def _offer(own, relayed, given, taken, crossing, i, k, room, turn_bytes):
     for j in range(n):
         if j != i and j != k and own[i, j] > 0.0:
             amount = max(min(own[i, j], turn_bytes - relayed[k, j] - own[k, j]), 0.0) * share
+            amount = own[i, j] if amount > 0.0 and own[i, j] <= amount + dust else amount
             own[i, j] -= amount
             given[i, j] += amount
             relayed[k, j] += amount
@@ -71,6 +76,7 @@ def turn(shift, start, length, rate, packet_rate, relay, turn_bytes, state, spar
         state[0], state[1], state[2], state[3], state[4], state[5], state[6]
     )  # fmt: skip
     n = len(own)
+    dust = ROUNDING * turn_bytes
     end, excess = 0.0, 0.0
     for t in range(len(length)):
         if _over(own, relayed, packet_rate * start[t]):
@@ -81,14 +87,16 @@ def turn(shift, start, length, rate, packet_rate, relay, turn_bytes, state, spar
                 spare[q, i] = room
                 if shift[t, q] != 0:
                     j = (i + shift[t, q]) % n
-                    spare[q, i] -= _send(relayed, i, j, room, passed, crossing)
-                    spare[q, i] -= _send(own, i, j, spare[q, i], direct, crossing)
+                    spare[q, i] -= _send(relayed, i, j, room, dust, passed, crossing)
+                    spare[q, i] -= _send(own, i, j, max(spare[q, i], 0.0), dust, direct, crossing)
         for q in range(shift.shape[1]):
             for i in range(n):
                 if relay and spare[q, i] > 0.0 and shift[t, q] != 0:
                     k = (i + shift[t, q]) % n
-                    spare[q, i] -= _offer(own, relayed, given, taken, crossing, i, k, spare[q, i], turn_bytes)
+                    spare[q, i] -= _offer(
+                        own, relayed, given, taken, crossing, i, k, spare[q, i], turn_bytes, dust
+                    )
                 if spare[q, i] < room:
-                    end = max(end, start[t] + (room - spare[q, i]) / rate)
+                    end = max(end, start[t] + min((room - spare[q, i]) / rate, length[t]))
                     excess = max(excess, -spare[q, i])
     return (len(length) if _over(own, relayed, 0.0) else -1), end, excess

@@ -171,11 +171,11 @@ class Scheduled:
         """
         found = self._certificate()
         wrong = [
+            (bool(found.fault), found.fault),
             (found.unserved > _TIGHT, f"{found.unserved:.3g} of an entry of the demand is not served"),
             (found.circuit_load > 1 + _TIGHT, f"a circuit carries {found.circuit_load:.12g} of its rate"),
             (found.packet_load > 1 + _TIGHT, f"packets carry {found.packet_load:.12g} of their rate"),
             (self.makespan < self.bound * (1 - _TIGHT), f"{self.makespan:g} s is below the bound"),
-            (bool(found.fault), found.fault),
         ]
         for is_wrong, text in wrong:
             if is_wrong:

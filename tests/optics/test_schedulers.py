@@ -2,10 +2,10 @@
 
 import math
 
-import naive_optics
 import numpy as np
 import pytest
 
+import naive_optics
 from topo_sim.optics.scheduling import Problem, schedule_demand
 from topo_sim.optics.scheduling.bvn import bvn
 from topo_sim.optics.scheduling.eclipse import Choices
@@ -78,7 +78,7 @@ def test_solstice_without_packets_is_short_for_any_precision():
     demand = np.random.default_rng(0).random((24, 24)) * 1e6
     fine = schedule_demand(Problem(demand, 1e9, 0.0), "solstice")
     coarse = schedule_demand(Problem(demand, 1e9, 1e-4), "solstice")
-    assert coarse.configurations < 60 < fine.configurations
+    assert 3 * coarse.configurations < fine.configurations
     one = schedule_demand(Problem(demand, 1e9, 1e-4), "solstice", quantum=1e9)
     assert one.configurations == 23
     assert one.makespan >= one.bound
