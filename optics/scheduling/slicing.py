@@ -9,7 +9,7 @@ from topo_sim.optics.scheduling.matching_kernels import pad, slice_off
 
 __all__ = ["slices", "stuff"]
 
-_BLOCK = 1024
+_BLOCK = 256
 
 
 def stuff(units: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -45,6 +45,17 @@ def scale_to_one(matrix: NDArray[np.float64], sweeps: int = _SWEEPS) -> NDArray[
     return np.asarray(scaled / max(1.0, scaled.sum(axis=1).max()))
 
 
+def _largest_terms(padded: NDArray[np.int64], terms: int) -> Plan:
+    """Decompose until no later term can be among the largest: none is twice as long as the last one."""
+    parts: list[tuple[NDArray[np.int32], NDArray[np.int64]]] = []
+    for block in slices(padded, whole=True):
+        parts.append(block)
+        lengths = np.sort(np.concatenate([amounts for _, amounts in parts]))[::-1]
+        if len(lengths) >= terms and lengths[terms - 1] >= 2 * block[1][-1]:
+            break
+    return gather(parts, len(padded))
+
+
 @scheduler(
     "tms",
     about="share the time out by Sinkhorn scaling, keep the largest matchings, the rest for packets",
@@ -88,7 +99,7 @@ def tms(problem: Problem, keep: float | None = None, rounds: float = 4.0) -> Pla
         if not left.any():
             break
         shares = scale_to_one(left + 1e-3 * left.sum() / n**2)
-        found = gather(slices(stuff(np.rint(shares * _PARTS).astype(np.int64)), whole=True), n)
+        found = _largest_terms(stuff(np.rint(shares * _PARTS).astype(np.int64)), terms)
         largest = np.argsort(-found.units, kind="stable")[:terms]
         whole = float(max(left.sum(axis=0).max(), left.sum(axis=1).max()))
         length = np.ceil(found.units[largest] / found.units[largest].sum() * whole).astype(np.int64)
