@@ -112,6 +112,11 @@ def plot_delta_sweep(sweep: DeltaSweep) -> Figure:
         low, high = sweep.deltas[0], sweep.deltas[-1]
         if low <= found.problem.delta <= high:
             axes.axvline(found.problem.delta, color="0.6", linewidth=0.9, zorder=1)
+            spot: dict[str, Any] = {"xy": (found.problem.delta, 0.985), "xycoords": ("data", "axes fraction")}
+            text = f"{format_quantity(found.problem.delta, 'time')}, as in the table"
+            axes.annotate(
+                text, **spot, xytext=(4, 0), textcoords="offset points", va="top", color="0.4", fontsize=8
+            )
         axes.set_xlabel("time of a change")
         axes.set_ylabel("makespan")
         axes.set_title(f"{found.demand} of {found.fabric}: {_without_delta(found)}", loc="left")

@@ -122,3 +122,9 @@ def test_quick_synthesis_passes_its_checks():
     assert (steps["torus 8x8"], steps["torus 4x4x4"]) == (16, 11)
     optima = {row["fabric"]: row["optimum_GB_per_s"] for row in found}
     assert optima["2 servers of A100"] == "1040/3"
+
+
+def test_schedulers_of_circuits_run():
+    done = run("schedulers.py", "--quick")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("| 16 |") == 8

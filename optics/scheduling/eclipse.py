@@ -59,6 +59,9 @@ class Choices:
             k = int(np.argmax(ratio))
             if ratio[k] <= top * (1 + self.gap):
                 return found, length
+            self.worth[k] = min(self.worth[k], self._upper(self.lengths[k]))  # far cheaper than a matching
+            if self.worth[k] / (self.lengths[k] + self.pause) <= top * (1 + self.gap):
+                continue
             cut = np.minimum(self.left, self.lengths[k])
             _, target = linear_sum_assignment(cut, maximize=True)
             worth, t = float(cut[rows, target].sum()), self.lengths[k]
