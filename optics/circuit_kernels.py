@@ -9,8 +9,26 @@ import numpy as np
 
 from topo_sim.base.jit import borrowed, kernel
 from topo_sim.optics.circuit_state_kernels import (
-    ABSENT, BUSY, DONE, ENDED, HERE, IDLE, MEASURED, PARKED, PASSED, QUIET, SENDING, SLOT, TOO_LONG, TURN,
-    Story, book, circuits_view, light, link, story_view,
+    ABSENT,
+    BUSY,
+    DONE,
+    ENDED,
+    HERE,
+    IDLE,
+    MEASURED,
+    PARKED,
+    PASSED,
+    QUIET,
+    SENDING,
+    SLOT,
+    TOO_LONG,
+    TURN,
+    Story,
+    book,
+    circuits_view,
+    light,
+    link,
+    story_view,
 )  # fmt: skip
 from topo_sim.topo.flow.event_kernels import Work, end_flows, free_children, next_end
 from topo_sim.topo.flow.heap_kernels import heap_drop, heap_new, heap_set, heap_view

@@ -2,8 +2,6 @@
 
 from collections import namedtuple
 
-import numpy as np
-
 from topo_sim.base.jit import borrowed, kernel
 
 __all__ = ["Circuits", "Story", "book", "circuits_view", "light", "link", "story_view"]
