@@ -15,7 +15,7 @@ MOST_FLOWS = 20_000_000
 
 @dataclass(frozen=True, eq=False)
 class CircuitFlows:
-    """Flows as `run_circuits` takes them: ``run_circuits(schedule, flows.hops, flows.size, after=flows.after)``.
+    """Flows for ``run_circuits(schedule, flows.hops, flows.size, after=flows.after)``.
 
     Parameters
     ----------
@@ -87,9 +87,8 @@ def valiant_flows(demand: ArrayLike) -> CircuitFlows:
 
     Notes
     -----
-    Whatever the demand, every circuit of a rotor then carries as much as every other, if no rank sends or gets
-    more than the rest. Bytes cross two circuits, so at worst half of the direct rate is left (and no demand
-    gets less).
+    If no rank sends or gets more than the rest, every circuit of a rotor then carries as much as every
+    other, whatever the demand. Bytes cross two circuits, so half of the direct rate is left at worst.
 
     References
     ----------
@@ -106,7 +105,7 @@ def valiant_flows(demand: ArrayLike) -> CircuitFlows:
     flows = pairs * (1 + 2 * (ranks - 2))
     if flows > MOST_FLOWS:
         raise DemandError(
-            f"demand: found {pairs:,} pairs by way of {ranks} ranks, {flows:,} flows in all, expected at most "
+            f"demand: found {pairs:,} pairs by way of {ranks} ranks, {flows:,} flows, expected at most "
             f"{MOST_FLOWS:,}"
         )
     middle = np.broadcast_to(np.arange(ranks), (pairs, ranks))

@@ -314,10 +314,10 @@ def _work_view(w):
 
 @kernel
 def run_over_circuits(indptr, links, c, work, most_edges, begin, finish, carried):
-    """Run flows over circuits; fills when each begins to send, when its last byte is sent, and the records.
+    """Run flows over circuits; fills when each begins to send, when its last byte is sent, and records.
 
-    What never ends keeps a `finish` of NaN. Returns how the run ended, how often bandwidth was shared anew, how
-    many edges of slots were passed, and what each flow was doing at the end.
+    What never ends keeps a `finish` of NaN. Returns how the run ended, how often bandwidth was shared anew,
+    how many edges of slots were passed, and what each flow was doing at the end.
     """
     flows, count = work.size.size, c.head.size
     recorded = int(carried.size > 0)

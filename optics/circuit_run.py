@@ -89,8 +89,8 @@ class CircuitRun:
     def assumptions(self) -> str:
         """What the times rest on, in one line."""
         return (
-            "fluid flows, max-min fair over the circuits that are lit; a flow waits where it is while a circuit "
-            "of its way is dark"
+            "fluid flows, max-min fair over the circuits that are lit; a flow waits where it is while a "
+            "circuit of its way is dark"
         )
 
     def __repr__(self) -> str:
@@ -109,7 +109,7 @@ def _as_hops(given: Any, ports: int) -> NDArray[np.int64]:
         return np.zeros((0, 2), dtype=np.int64)
     if hops.ndim != 2 or hops.shape[1] < 2 or hops.dtype.kind not in "iu":
         raise FlowError(
-            f"hops: found shape {hops.shape} of {hops.dtype}, expected a row of at least two ranks per flow"
+            f"hops: found shape {hops.shape} of {hops.dtype}, expected a row of two ranks or more per flow"
         )
     hops = hops.astype(np.int64)
     used = hops >= 0
@@ -120,8 +120,8 @@ def _as_hops(given: Any, ports: int) -> NDArray[np.int64]:
     if wrong.any():
         flow = int(np.argmax(wrong))
         raise FlowError(
-            f"hops[{flow}]: found ranks {hops[flow].tolist()}, expected at least two different ranks from 0 to "
-            f"{ports - 1}, none twice"
+            f"hops[{flow}]: found ranks {hops[flow].tolist()}, expected two or more different ranks "
+            f"from 0 to {ports - 1}"
         )
     return hops
 
@@ -132,7 +132,7 @@ def _name(flow: int, hops: NDArray[np.int64]) -> str:
 
 
 def _compile(schedule: CircuitSchedule, hops: NDArray[np.int64], size: NDArray[np.float64]) -> Any:
-    """Number the pairs of ports in use; returns paths as CSR and what kernels see of the schedule."""
+    """Give numbers to the pairs in use; returns paths as CSR and what kernels see of the schedule."""
     from topo_sim.optics.circuit_state_kernels import Circuits
 
     ports, flows = schedule.ports, len(hops)
@@ -145,8 +145,8 @@ def _compile(schedule: CircuitSchedule, hops: NDArray[np.int64], size: NDArray[n
         flow = int(np.argmax(never))
         hop = int(np.argmin(served[flow]))
         raise FlowError(
-            f"{_name(flow, hops)}: found no circuit from rank {source[flow, hop]} to rank {target[flow, hop]} in "
-            f"any slot, expected one ({int(never.sum())} such flows)"
+            f"{_name(flow, hops)}: no slot joins rank {source[flow, hop]} to rank {target[flow, hop]}, "
+            f"expected one that does ({int(never.sum())} such flows)"
         )
     pairs, links = np.unique(source[used] * ports + target[used], return_inverse=True)
     links = links.ravel().astype(np.int32)
@@ -251,8 +251,8 @@ def run_circuits(
     )
     if how == TOO_LONG:
         raise FlowError(
-            f"most_edges: found flows that need more than {most_edges:,} slots, expected fewer; raise most_edges, "
-            f"or take longer slots ({int(np.isnan(sent).sum())} of {flows} flows have not ended)"
+            f"most_edges: found flows that need more than {most_edges:,} slots, expected fewer; raise "
+            f"most_edges, or take longer slots ({int(np.isnan(sent).sum())} of {flows} flows have not ended)"
         )
     _refuse_unfinished(schedule, ways, sent, phase)
     with np.errstate(over="ignore"):

@@ -16,8 +16,8 @@ SLOT, TURN, PASSED, HERE, BUSY, IDLE, QUIET, MEASURED = range(8)
 DONE, TOO_LONG = range(2)
 
 # The schedule, and the pairs of ports that flows use: link l leads to `head[l]`, those of port i from
-# `first[i]` on. `users[by_link[l]:by_link[l + 1]]` are the flows on link l; `most` the bytes that a period can
-# carry of each flow; `cyclic`: 0 or 1.
+# `first[i]` on. `users[by_link[l]:by_link[l + 1]]` are the flows on link l; a period can carry
+# `most` bytes of each; `cyclic`: 0 or 1.
 Circuits = namedtuple("Circuits", "targets edge capacity cyclic first head by_link users most")
 # Per link its light (B/s, 0: dark), and with a record what it carries: rate, since when, bytes in this slot.
 # Per flow: dark links, what it is doing, bytes kept back while a period is measured, bytes handed out for it.

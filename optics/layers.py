@@ -120,13 +120,13 @@ class OcsLayer:
         >>> OcsLayer(4, 1, radix=4).require_fit(swap)
         >>> OcsLayer(4, 1, radix=2, split=True).require_fit(swap)
         Traceback (most recent call last):
-        topo_sim.base.errors.TopologyError: slot 0, plane 0: found a circuit from port 0 to port 2, expected one \
-within a switch: they hang on switches 0 and 1 of the plane
+        topo_sim.base.errors.TopologyError: slot 0, plane 0: found a circuit from port 0 to port 2, expected \
+one within a switch: they hang on switches 0 and 1 of the plane
         """
         if (schedule.ports, schedule.planes) != (self.endpoints, self.planes):
             raise TopologyError(
-                f"schedule: found {schedule.planes} planes of {schedule.ports} ports, expected {self.planes} of "
-                f"{self.endpoints}, as the layer has"
+                f"schedule: found {schedule.planes} planes of {schedule.ports} ports, expected "
+                f"{self.planes} of {self.endpoints}, as the layer has"
             )
         port = np.arange(self.endpoints)
         for block in slot_blocks(schedule.targets):

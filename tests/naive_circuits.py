@@ -1,6 +1,7 @@
-"""Flows over circuits in exact fractions, one event after the other: the slow, obvious twin of `run_circuits`."""
+"""Flows over circuits in exact fractions, event after event: the slow, obvious twin of `run_circuits`."""
 
 from fractions import Fraction
+from itertools import pairwise
 
 
 def circuits_at(schedule, slot):
@@ -51,7 +52,7 @@ def run_naively(schedule, hops, size, start, latency, after=(), behind=(), delay
     flows = len(hops)
     exact = [[Fraction(float(x)) for x in values] for values in (size, start, latency, delay or [0] * flows)]
     left, due, late, wait = exact
-    ways = {f: list(zip(way, way[1:], strict=False)) for f, way in enumerate(hops)}
+    ways = {f: list(pairwise(way)) for f, way in enumerate(hops)}
     parents = {f: [] for f in range(flows)}
     for kind, rows in ((True, after), (False, behind)):
         for f, parent in rows:

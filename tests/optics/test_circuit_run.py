@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+
 from naive_circuits import run_naively
 from topo_sim.base import FlowError
 from topo_sim.optics.circuit_run import run_circuits

@@ -1,7 +1,8 @@
 """The compiled event loop: flows start when they are due and their parents have ended, share, and end.
 
 Edits across files go unnoticed by the on-disk cache of compiled code: clear it (tests use a fresh one) after
-editing heap_kernels.py, state_kernels.py or reshare_kernels.py. `optics/circuit_kernels.py` uses parts of this loop.
+editing heap_kernels.py, state_kernels.py or reshare_kernels.py. Parts of this
+loop serve `optics/circuit_kernels.py`, too.
 """
 
 from collections import namedtuple

@@ -74,12 +74,14 @@ def rotor(
 
     Notes
     -----
-    A model, not a configuration: every pair is joined by ``ports * bandwidth * duty / (endpoints - 1)`` at all
-    times, with ``duty = 1 - reconfiguration / slot``. The latency of a pair is that of the light path and the
-    mean wait for its circuit: pairs are lit for ``lit = slot - reconfiguration`` once every
-    ``turn = slot * (endpoints - 1) / ports``, and who comes at any time waits ``(turn - lit) ** 2 / 2 / turn``
-    on average. So bytes that take many turns are timed well, and small messages on average; the order of
-    slots, and bytes that are too few to fill theirs, are not seen. `topo_sim.optics.run_circuits` sees them.
+    A model, not a configuration: every pair is joined by ``ports * bandwidth * duty / (endpoints - 1)`` at
+    all times, with ``duty = 1 - reconfiguration / slot``. The latency of a pair is that of the light path and
+    the mean wait for its circuit: pairs are lit for ``lit = slot - reconfiguration`` once every
+    ``turn = slot * (endpoints - 1) / ports``, and who comes at any time waits
+    ``(turn - lit) ** 2 / 2 / turn`` on average. So bytes that take many turns are timed well, and small
+    messages on average; the order of slots, and bytes too few to fill theirs, are not seen.
+    `topo_sim.optics.run_circuits` sees them.
+
 
     References
     ----------
@@ -88,8 +90,8 @@ def rotor(
     Examples
     --------
     >>> fabric = rotor(5, 1, slot="10 us", reconfiguration="2 us", bandwidth="1 GB/s", latency=0)
-    >>> round(fabric.capacity[0]), round(fabric.latency[0] * 1e6, 6)
-    (200000000, 12.8)
+    >>> round(fabric.capacity[0]), round(fabric.latency[0] * 1e9)
+    (200000000, 12800)
     """
     require(
         (is_count(endpoints, 2), f"endpoints: found {endpoints!r}, expected an integer of at least 2"),
