@@ -176,20 +176,21 @@ def _whole(value: object, name: str, least: int) -> None:
 
 def rotor_slots(ports: int, planes: int, slot: float, delta: float, stagger: bool, symmetric: bool) -> Slots:
     """Work out the slots of `CircuitSchedule.rotor`, which see."""
+    _whole(ports, "ports", 2)
     _whole(planes, "planes", 1)
-    matchings = rotor_matchings(ports, symmetric=symmetric)
     length, pause = _seconds(slot, "slot"), _seconds(delta, "delta")
     part = length / planes if stagger else length
     if not pause < part:
         what = "the slot shared by all planes, since they change in turn" if stagger else "the slot"
         raise TopologyError(f"delta: found {pause:g} s, expected less than {part:g} s: {what}")
-    steps = len(matchings) // gcd(len(matchings), planes)
+    steps = (ports - 1) // gcd(ports - 1, planes)
     turns = planes if stagger else 1
     entries = 2 * steps * turns * planes * ports
     if entries > MOST_ENTRIES:
         raise TopologyError(
             f"rotor: found {entries:,} entries of ports x planes x slots, expected at most {MOST_ENTRIES:,}"
         )
+    matchings = rotor_matchings(ports, symmetric=symmetric)
     step, plane = np.arange(steps)[:, None], np.arange(planes)
     shown = matchings[(step * planes + plane) % len(matchings)]
     if not stagger:

@@ -1,6 +1,7 @@
 """Pictures of circuits over time."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -71,6 +72,13 @@ def draw_circuits(
         _plane_rows(axes, shown, edges)
     axes.set_xlim(0, last * factor)
     axes.set_xlabel(f"time ({unit})")
+    what = (
+        f"the port it sends to, 0 (blue) to {schedule.ports - 1} (red)"
+        if rows == "ports"
+        else "a configuration"
+    )
+    note: dict[str, Any] = {"xycoords": "axes fraction", "textcoords": "offset points", "fontsize": 8}
+    axes.annotate(f"colour: {what}; dark: no light", (1, 0), (0, -22), ha="right", va="top", **note)
     axes.grid(visible=False)
     axes.invert_yaxis()
 
