@@ -51,6 +51,7 @@ KINDS: Mapping[str, tuple[Mapping[str, float], str]] = {
     "failure rate": (_FAILURES, '"0.09 /year" or "500 FIT"'),
     "loss": ({"dB": 1.0}, '"1.5 dB"'),
     "loss per length": ({"dB/km": 1e-3, "dB/m": 1.0, "dB/cm": 1e2}, '"0.35 dB/km"'),
+    "delay per length": ({"ns/m": 1e-9, "us/km": 1e-9, "s/m": 1.0}, '"5 ns/m"'),
     "optical power": ({"dBm": 1.0}, '"10 dBm"'),
     "share": ({"%": 0.01}, '"60 %" or 0.6'),
     "number": ({}, "2.5"),
@@ -91,6 +92,7 @@ def parse_quantity(value: object, kind: str) -> float:
     kind : str
         What is expected: a key of `KINDS`, such as "rate" (B/s), "size" (B), "time" (s), "length" (m),
         "area" (m2), "power" (W), "energy" (J), "energy per bit" (J/b), "loss" (dB), "optical power" (dBm),
+        "delay per length" (s/m),
         "bandwidth density" (B/s/m), "defect density" (1/m2), "compute" (FLOP/s), "failure rate" (1/s),
         "money" ($).
 

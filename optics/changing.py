@@ -12,9 +12,11 @@ from topo_sim.optics.matchings import as_targets
 from topo_sim.topo.flow.arrays import as_number, as_numbers
 
 __all__ = [
+    "Dark",
     "all_dark",
     "planes_dark",
     "ports_dark",
+    "require_alike",
     "rotor_matchings",
     "rotor_slots",
     "side_by_side",
@@ -23,6 +25,7 @@ __all__ = [
 
 Circuits = NDArray[np.int32]
 Slots = tuple[Circuits, NDArray[np.float64]]
+Dark = Callable[[Circuits, Circuits], Circuits]
 MOST_ENTRIES = 1 << 28
 
 
@@ -67,7 +70,7 @@ def with_pauses(
     configurations: ArrayLike,
     durations: ArrayLike,
     delta: float,
-    dark: Callable[[Circuits, Circuits], Circuits],
+    dark: Dark,
     first_free: bool,
     cyclic: bool,
 ) -> Slots:
@@ -173,20 +176,21 @@ def _whole(value: object, name: str, least: int) -> None:
 
 def rotor_slots(ports: int, planes: int, slot: float, delta: float, stagger: bool, symmetric: bool) -> Slots:
     """Work out the slots of `CircuitSchedule.rotor`, which see."""
+    _whole(ports, "ports", 2)
     _whole(planes, "planes", 1)
-    matchings = rotor_matchings(ports, symmetric=symmetric)
     length, pause = _seconds(slot, "slot"), _seconds(delta, "delta")
     part = length / planes if stagger else length
     if not pause < part:
         what = "the slot shared by all planes, since they change in turn" if stagger else "the slot"
         raise TopologyError(f"delta: found {pause:g} s, expected less than {part:g} s: {what}")
-    steps = len(matchings) // gcd(len(matchings), planes)
+    steps = (ports - 1) // gcd(ports - 1, planes)
     turns = planes if stagger else 1
     entries = 2 * steps * turns * planes * ports
     if entries > MOST_ENTRIES:
         raise TopologyError(
             f"rotor: found {entries:,} entries of ports x planes x slots, expected at most {MOST_ENTRIES:,}"
         )
+    matchings = rotor_matchings(ports, symmetric=symmetric)
     step, plane = np.arange(steps)[:, None], np.arange(planes)
     shown = matchings[(step * planes + plane) % len(matchings)]
     if not stagger:
@@ -201,6 +205,32 @@ def rotor_slots(ports: int, planes: int, slot: float, delta: float, stagger: boo
     kept = np.tile([pause > 0, True], steps * turns)
     times = np.tile([pause, part - pause], steps * turns)
     return pairs.reshape(-1, planes, ports)[kept], times[kept]
+
+
+def require_alike(given: Sequence[tuple[int, bool, float]]) -> None:
+    """Refuse schedules that cannot run side by side.
+
+    Parameters
+    ----------
+    given : sequence of (ports, cyclic, period)
+
+    Raises
+    ------
+    TopologyError
+
+    Examples
+    --------
+    >>> require_alike([(4, False, 1.0), (4, False, 2.0)])
+    """
+    if len({(ports, cyclic) for ports, cyclic, _ in given}) > 1:
+        raise TopologyError(
+            "schedules: found different ports or kinds, expected the same ports, all of them cyclic or none"
+        )
+    periods = np.array([period for _, _, period in given])
+    if given[0][1] and np.ptp(periods) > 1e-12 * periods.max():
+        raise TopologyError(
+            f"schedules: found periods of {periods.min():g} and {periods.max():g} s, expected one for all"
+        )
 
 
 def side_by_side(given: Sequence[tuple[Circuits, NDArray[np.float64]]]) -> Slots:

@@ -14,9 +14,9 @@ from topo_sim.optics.matchings import (
     check_matchings,
     connected,
     require_joined,
-    slot_blocks,
     union,
 )
+from topo_sim.optics.measures import lit, reconfigurations, served
 from topo_sim.topo.flow.arrays import as_number, as_numbers, refuse_where
 
 __all__ = ["CircuitSchedule"]
@@ -45,11 +45,10 @@ class CircuitSchedule:
 
     Notes
     -----
-    Port i of every plane belongs to rank i. Dark time is not a number beside the schedule, it is slots with
-    -1 in it: whatever pauses, and whatever carries on meanwhile, is said by `targets`. The constructors
-    `all_stop`, `per_plane`, `per_port` and `rotor` put it in; `stack` puts planes with times of their own
-    side by side. Memory is ``4 * slots * planes * ports`` bytes; nothing that is worked out needs more than
-    a small multiple of ``ports**2 * 8`` bytes on top.
+    Port i of every plane belongs to rank i. Dark time is in the slots themselves, as -1: `targets` say what
+    pauses and what carries on meanwhile. The constructors `all_stop`, `per_plane`, `per_port` and
+    `rotor` put it in; `stack` puts planes with times of their own side by side. Memory is
+    ``4 * slots * planes * ports`` bytes, and some ``8 * ports**2`` on top for what is worked out.
 
     Examples
     --------
@@ -89,11 +88,8 @@ class CircuitSchedule:
         check_matchings(targets)
         if not isinstance(self.cyclic, (bool, np.bool_)):
             raise TopologyError(f"cyclic: found {self.cyclic!r}, expected true or false")
-        for name, array in (
-            ("targets", targets),
-            ("durations", durations.copy()),
-            ("capacity", np.broadcast_to(capacity, (planes,)).copy()),
-        ):
+        each = np.broadcast_to(capacity, (planes,)).copy()
+        for name, array in (("targets", targets), ("durations", durations.copy()), ("capacity", each)):
             array.setflags(write=False)
             object.__setattr__(self, name, array)
         object.__setattr__(self, "cyclic", bool(self.cyclic))
@@ -138,21 +134,14 @@ class CircuitSchedule:
         >>> CircuitSchedule.all_stop([[1, 0], [1, 0]], [1, 1], 0.5, capacity=1.0).durations.tolist()
         [0.5, 1.0, 1.0]
         """
-        slots = changing.with_pauses(configurations, durations, delta, changing.all_dark, first_free, cyclic)
-        return cls(*slots, capacity=capacity, cyclic=cyclic)  # type: ignore[arg-type]
+        how: Any = {"capacity": capacity, "first_free": first_free, "cyclic": cyclic}
+        return cls._paused(changing.all_dark, configurations, durations, delta, **how)
 
     @classmethod
     def per_plane(
-        cls,
-        configurations: ArrayLike,
-        durations: ArrayLike,
-        delta: float,
-        *,
-        capacity: ArrayLike,
-        first_free: bool = False,
-        cyclic: bool = False,
+        cls, configurations: ArrayLike, durations: ArrayLike, delta: float, **how: Any
     ) -> "CircuitSchedule":
-        """Hold configurations one after the other; only planes that change go dark. See `all_stop`.
+        """Hold configurations one after the other; only planes that change go dark, else as `all_stop`.
 
         Examples
         --------
@@ -162,14 +151,26 @@ class CircuitSchedule:
         >>> CircuitSchedule.per_plane(two, [1, 1], 0.5, capacity=1.0, first_free=True).targets[1].tolist()
         [[-1, -1, -1], [1, 2, 0]]
         """
-        slots = changing.with_pauses(
-            configurations, durations, delta, changing.planes_dark, first_free, cyclic
-        )
-        return cls(*slots, capacity=capacity, cyclic=cyclic)  # type: ignore[arg-type]
+        return cls._paused(changing.planes_dark, configurations, durations, delta, **how)
 
     @classmethod
     def per_port(
+        cls, configurations: ArrayLike, durations: ArrayLike, delta: float, **how: Any
+    ) -> "CircuitSchedule":
+        """Hold configurations one after the other; only circuits that change go dark, else as `all_stop`.
+
+        Examples
+        --------
+        >>> two = [[1, 0, 3, 2], [1, 0, -1, -1]]
+        >>> CircuitSchedule.per_port(two, [1, 1], 0.5, capacity=1.0, first_free=True).targets[1].tolist()
+        [[1, 0, -1, -1]]
+        """
+        return cls._paused(changing.ports_dark, configurations, durations, delta, **how)
+
+    @classmethod
+    def _paused(
         cls,
+        dark: changing.Dark,
         configurations: ArrayLike,
         durations: ArrayLike,
         delta: float,
@@ -178,17 +179,7 @@ class CircuitSchedule:
         first_free: bool = False,
         cyclic: bool = False,
     ) -> "CircuitSchedule":
-        """Hold configurations one after the other; only circuits that change go dark. See `all_stop`.
-
-        Examples
-        --------
-        >>> two = [[1, 0, 3, 2], [1, 0, -1, -1]]
-        >>> CircuitSchedule.per_port(two, [1, 1], 0.5, capacity=1.0, first_free=True).targets[1].tolist()
-        [[1, 0, -1, -1]]
-        """
-        slots = changing.with_pauses(
-            configurations, durations, delta, changing.ports_dark, first_free, cyclic
-        )
+        slots = changing.with_pauses(configurations, durations, delta, dark, first_free, cyclic)
         return cls(*slots, capacity=capacity, cyclic=cyclic)  # type: ignore[arg-type]
 
     @classmethod
@@ -225,8 +216,7 @@ class CircuitSchedule:
         Returns
         -------
         CircuitSchedule
-            Cyclic. Each pair of ports is lit equally often; the period is ``(ports - 1) / gcd(ports - 1,
-            planes)`` slots, so a rotor holds as many matchings as that.
+            Cyclic, of ``(ports - 1) / gcd(ports - 1, planes)`` steps; each pair is lit equally often.
 
         Notes
         -----
@@ -276,15 +266,7 @@ class CircuitSchedule:
         given: list[Any] = list(schedules)
         if not given or not all(isinstance(one, CircuitSchedule) for one in given):
             raise TopologyError("schedules: found something else, expected at least one CircuitSchedule")
-        if len({(one.ports, one.cyclic) for one in given}) > 1:
-            raise TopologyError(
-                "schedules: found different ports or kinds, expected the same ports, all cyclic or none"
-            )
-        periods = np.array([one.period for one in given])
-        if given[0].cyclic and np.ptp(periods) > 1e-12 * periods.max():
-            raise TopologyError(
-                f"schedules: found periods of {periods.min():g} and {periods.max():g} s, expected one for all"
-            )
+        changing.require_alike([(one.ports, one.cyclic, one.period) for one in given])
         targets, durations = changing.side_by_side([(one.targets, one.durations) for one in given])
         capacity = np.concatenate([one.capacity for one in given])
         return cls(targets, durations, capacity, given[0].cyclic)
@@ -319,9 +301,7 @@ class CircuitSchedule:
     @cached_property
     def lit(self) -> NDArray[np.int32]:
         """How many circuits each plane holds in each slot: shape (slots, planes)."""
-        return np.concatenate(
-            [(self.targets[block] >= 0).sum(axis=2, dtype=np.int32) for block in slot_blocks(self.targets)]
-        )
+        return lit(self.targets)
 
     @property
     def dark_time(self) -> NDArray[np.float64]:
@@ -344,49 +324,31 @@ class CircuitSchedule:
 
         Before the first slot of a schedule that runs once all is dark.
         """
-        count = np.zeros(self.planes, dtype=np.int64)
-        before = self.targets[-1:] if self.cyclic else np.full_like(self.targets[:1], -1)
-        for block in slot_blocks(self.targets):
-            now = self.targets[block]
-            last = np.concatenate([before, now[:-1]])
-            count += ((now != last) & (now >= 0)).any(axis=2).sum(axis=0)
-            before = now[-1:]
-        return count
+        return reconfigurations(self.targets, self.cyclic)
 
     @cached_property
     def served(self) -> NDArray[np.float64]:
         """Bytes that one period can carry from port to port directly: shape (ports, ports)."""
-        total = np.zeros(self.ports**2)
-        port = np.arange(self.ports, dtype=np.int64) * self.ports
-        for block in slot_blocks(self.targets):
-            now = self.targets[block]
-            amount = self.durations[block, None, None] * self.capacity[:, None]
-            kept = now >= 0
-            total += np.bincount((port + now)[kept], np.broadcast_to(amount, now.shape)[kept], total.size)
-        return total.reshape(self.ports, self.ports)
+        return served(self.targets, self.durations, self.capacity)
 
     @property
     def connected_slots(self) -> NDArray[np.bool_]:
         """Whether the circuits of each slot alone join every port to every other: shape (slots,)."""
         return connected(self.targets)
 
-    @property
-    def is_connected(self) -> bool:
-        """Whether the circuits of all slots that last, taken together, join every port to every other."""
-        return bool(connected(union(self.served))[0])
-
-    def require_connected(self, every_slot: bool = False) -> None:
+    def require_connected(self, *, slot: int | None = None) -> None:
         """Raise unless every rank can reach every other over circuits.
 
         Parameters
         ----------
-        every_slot : bool
-            Whether in every slot by itself, rather than over all slots together (bytes may wait).
+        slot : int, optional
+            Over the circuits of this slot alone. Default: over those of all slots, where bytes may wait
+            at ranks in between.
 
         Raises
         ------
         TopologyError
-            Naming a slot and two ranks that its circuits leave apart.
+            Naming two ranks that are left apart.
 
         Examples
         --------
@@ -395,7 +357,10 @@ class CircuitSchedule:
         topo_sim.base.errors.TopologyError: all slots together: no circuits lead from rank 0 to rank 2, \
 expected a configuration that joins all 4 ranks
         """
-        require_joined(self.targets if every_slot else union(self.served), every_slot)
+        if slot is None:
+            require_joined(union(self.served)[0], "all slots together")
+        else:
+            require_joined(self.targets[slot], f"slot {slot}")
 
     def at(self, time: float) -> int:
         """Say which slot is on.

@@ -220,20 +220,27 @@ def union(served: NDArray[np.float64]) -> NDArray[np.int32]:
     return out
 
 
-def require_joined(targets: NDArray[np.int32], by_slot: bool) -> None:
-    """Do the work of `CircuitSchedule.require_connected`, which see.
+def require_joined(planes: NDArray[np.int32], place: str) -> None:
+    """Refuse circuits that leave ports apart.
+
+    Parameters
+    ----------
+    planes : ndarray of int32, shape (planes, ports)
+    place : str
+        For the error.
+
+    Raises
+    ------
+    TopologyError
 
     Examples
     --------
-    >>> require_joined(np.array([[[1, 2, 0]]], np.int32), by_slot=True)
+    >>> require_joined(np.array([[1, 2, 0]], np.int32), "slot 0")
     """
-    joined = connected(targets)
-    if joined.all():
+    if connected(planes[None])[0]:
         return
-    slot, ports = int(np.argmin(joined)), targets.shape[2]
-    first, second = first_gap(targets[slot])
-    place = f"slot {slot}" if by_slot else "all slots together"
+    first, second = first_gap(planes)
     raise TopologyError(
         f"{place}: no circuits lead from rank {first} to rank {second}, expected a configuration that joins "
-        f"all {ports} ranks"
+        f"all {planes.shape[1]} ranks"
     )

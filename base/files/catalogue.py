@@ -11,8 +11,9 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from topo_sim.base.files.faults import Faults, Place, show, suggest
 from topo_sim.base.files.reading import as_mapping, parse, read_text
 
-__all__ = ["Record", "read_catalogue"]
+__all__ = ["Record", "check", "extend", "read_catalogue"]
 
+M = TypeVar("M", bound=BaseModel)
 R = TypeVar("R", bound="Record")
 _LIKE = "like"
 
@@ -41,6 +42,41 @@ def _describe(error: Mapping[str, Any], model: type[BaseModel]) -> str:
     if kind == "value_error":
         return str(error["ctx"]["error"])
     return f"found {show(error['input'])}, expected another value ({error['msg']})"
+
+
+def check(model: type[M], data: Any, place: Place, faults: Faults) -> M | None:
+    """Check plain data against a model, and note what is wrong.
+
+    Parameters
+    ----------
+    model : type of pydantic model
+    data : object
+        As it stands in a file.
+    place : tuple of str and int
+        Where in the file.
+    faults : Faults
+        Takes every fault.
+
+    Returns
+    -------
+    model, or None
+        None where there is a fault.
+
+    Examples
+    --------
+    >>> faults = Faults("a.yaml")
+    >>> check(Record, {"nmae": "x"}, ("here",), faults), faults.found[1]
+    (None, 'a.yaml: here.nmae: unknown key "nmae": did you mean "name"?')
+    """
+    if not isinstance(data, Mapping):
+        faults.add(place, f"found {show(data)}, expected a mapping")
+        return None
+    try:
+        return model.model_validate(data)
+    except ValidationError as error:
+        for each in error.errors():
+            faults.add((*place, *each["loc"]), _describe(each, model))
+    return None
 
 
 def _merge(
@@ -108,27 +144,65 @@ def read_catalogue(
             elif not isinstance(records, Mapping):
                 faults.add((section,), f"found {show(records)}, expected a mapping from names to records")
             else:
-                _read_section(section, records, sections[section], plain[section], found[section], faults)
+                model = sections[section]
+                _read_section(records, model, plain[section], found[section], (section,), faults)
         faults.stop()
     return found
 
 
 def _read_section(
-    section: str,
     records: Mapping[str, Any],
     model: type[R],
     plain: dict[str, dict[str, Any]],
     found: dict[str, R],
+    place: Place,
     faults: Faults,
 ) -> None:
     """Enter the records of one section of one file."""
     for name, given in records.items():
-        whole = _merge(name, given, plain, (section, name), faults)
+        whole = _merge(name, given, plain, (*place, name), faults)
         if whole is None:
             continue
-        try:
-            found[name] = model.model_validate(whole)
-            plain[name] = whole
-        except ValidationError as error:
-            for each in error.errors():
-                faults.add((section, name, *each["loc"]), _describe(each, model))
+        record = check(model, whole, (*place, name), faults)
+        if record is not None:
+            found[name], plain[name] = record, whole
+
+
+def extend(
+    records: Mapping[str, R], given: Any, model: type[R], place: Place, faults: Faults
+) -> dict[str, R]:
+    """Lay records that a file gives over those that are known.
+
+    Parameters
+    ----------
+    records : mapping from str to Record
+        What is known.
+    given : object
+        As a section of a catalogue: a mapping from names to fields, `like` included.
+    model : type of Record
+    place : tuple of str and int
+        Where in the file.
+    faults : Faults
+        Takes every fault.
+
+    Returns
+    -------
+    dict from str to Record
+        Those that are sound.
+
+    Examples
+    --------
+    >>> known = {"a": Record(name="a", about="first")}
+    >>> extend(known, {"b": {"like": "a", "source": "us"}}, Record, (), Faults("x.yaml"))["b"].about
+    'first'
+    """
+    found = dict(records)
+    plain = {
+        name: {field: getattr(record, field) for field in type(record).model_fields}
+        for name, record in records.items()
+    }
+    if isinstance(given, Mapping):
+        _read_section(given, model, plain, found, place, faults)
+    else:
+        faults.add(place, f"found {show(given)}, expected a mapping from names to records")
+    return found

@@ -93,7 +93,7 @@ def override(data: dict[str, Any], given: Mapping[str, Any], faults: Faults) -> 
 
 
 def fill_in(data: dict[str, Any], faults: Faults) -> dict[str, Any]:
-    """Return the data of a file with every ``$name`` inside its fabric replaced.
+    """Return the data of a file with every ``$name`` inside its fabric and its optics replaced.
 
     Parameters
     ----------
@@ -130,7 +130,7 @@ def fill_in(data: dict[str, Any], faults: Faults) -> dict[str, Any]:
             )
         return known.get(name, value)
 
-    filled = {**data, "fabric": fill(data["fabric"], ("fabric",))} if "fabric" in data else data
+    filled = {**data, **{key: fill(data[key], (key,)) for key in ("fabric", "optics") if key in data}}
     for name in known:
         if name not in used and "fabric" in data:
             faults.add(("parameters", name), f"used nowhere, expected {show('$' + name)} inside fabric")

@@ -75,6 +75,11 @@ class Topology:
         """Value of every parameter."""
         return dict(self.document.parameters)
 
+    @property
+    def optics(self) -> dict[str, Any]:
+        """What the file says of light, as plain data; the room `optics` reads and checks it."""
+        return dict(self.document.optics or {})
+
     def __repr__(self) -> str:
         return f"<Topology {self.name}: {self.fabric!r}>"
 

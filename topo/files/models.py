@@ -171,7 +171,10 @@ class Document(_Strict):
         None, description="routing used where none is asked for; default: the generator's, or ecmp_split"
     )
     parameters: dict[ParameterName, Value] = Field(
-        default_factory=dict, description="named values; $name inside fabric refers to one"
+        default_factory=dict, description="named values; $name inside fabric or optics refers to one"
+    )
+    optics: dict[str, Any] | None = Field(
+        None, description="the light of it: floor plan, circuit switch, changes to the catalogue of media"
     )
     fabric: Any = Field(description="the network: a generator, nodes and links, or a graph")
 

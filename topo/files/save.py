@@ -86,7 +86,8 @@ def save_topology(topology: Topology, path: str | os.PathLike[str]) -> None:
 
     Notes
     -----
-    Comments are not kept. A relative path of a graph file is rewritten to start at the new place.
+    Comments are not kept. A relative path of a graph file or a catalogue is rewritten to start at the new
+    place.
 
     Examples
     --------
@@ -98,11 +99,14 @@ def save_topology(topology: Topology, path: str | os.PathLike[str]) -> None:
     {'rate': '225 GB/s'}
     """
     data = plain(topology.written)
+    here, there = topology.path.parent.resolve(), Path(path).parent.resolve()
     spec = topology.document.fabric
-    if isinstance(spec, GraphFabric) and not Path(spec.graph).is_absolute():
-        here, there = topology.path.parent.resolve(), Path(path).parent.resolve()
-        if here != there:
-            data["fabric"]["graph"] = Path(os.path.relpath(here / spec.graph, there)).as_posix()
+    for section, key, file in (
+        ("fabric", "graph", spec.graph if isinstance(spec, GraphFabric) else None),
+        ("optics", "catalogue", topology.optics.get("catalogue")),
+    ):
+        if isinstance(file, str) and not Path(file).is_absolute() and here != there:
+            data[section][key] = Path(os.path.relpath(here / file, there)).as_posix()
     write_data(data, path)
 
 
