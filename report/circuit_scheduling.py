@@ -9,12 +9,15 @@ from matplotlib.ticker import FuncFormatter, NullLocator
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from topo_sim.base import format_quantity
+from topo_sim.base import UsageError, format_quantity
+from topo_sim.report.circuits import plot_circuits
 from topo_sim.report.plots import COLOURS, MARKERS, STYLE
 from topo_sim.report.tables import new_table
 from topo_sim.studies.circuit_scheduling import CircuitSchedules, DeltaSweep
 
-__all__ = ["circuit_schedules_table", "plot_delta_sweep"]
+__all__ = ["circuit_schedules_table", "plot_delta_sweep", "plot_fastest"]
+
+_MOST_CHARTS = 4
 
 _WHAT_STOPS = {
     "all": "all planes stop together",
@@ -129,6 +132,37 @@ def plot_delta_sweep(sweep: DeltaSweep) -> Figure:
         _time_axis(axes, "y")
         figure.legend(loc="outside right center", frameon=False, fontsize=9)
     return figure
+
+
+def plot_fastest(found: CircuitSchedules) -> Figure:
+    """Draw the circuits of the fastest schedules over time, one below the other.
+
+    Parameters
+    ----------
+    found : CircuitSchedules
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        Up to four of them, on one scale of time. A port, or a plane, per row; dark time is dark.
+
+    Raises
+    ------
+    UsageError
+        If no schedule has circuits.
+    """
+    ranked = [one for one in sorted(found.schedules, key=lambda each: each.makespan) if one.configurations]
+    if not ranked:
+        raise UsageError("no schedule has any circuits, expected at least one to draw")
+    chosen = ranked[:_MOST_CHARTS]
+    titles = [
+        f"{one.scheduler}: {one.configurations:,} configurations, {format_quantity(one.makespan, 'time')}"
+        for one in chosen
+    ]
+    drawn = [one.circuit_schedule() for one in chosen]
+    return plot_circuits(
+        [one for one in drawn if one is not None], titles, until=max(o.run.end for o in chosen)
+    )
 
 
 def _drawn(values: Any) -> Any:

@@ -86,6 +86,10 @@ def _options(pairs: tuple[str, ...]) -> dict[str, float]:
 )  # fmt: skip
 @click.option("--first-free", is_flag=True, help="The first configuration takes no time.")
 @picture_option
+@click.option(
+    "--chart", multiple=True, metavar="FILE",
+    help="Where to draw the circuits of the fastest schedules over time. Repeatable.",
+)  # fmt: skip
 @set_option
 @seed_option
 @output_options
@@ -103,6 +107,7 @@ def schedule(
     stop: str,
     first_free: bool,
     picture: tuple[str, ...],
+    chart: tuple[str, ...],
     settings: tuple[str, ...],
     seed: int,
     form: str,
@@ -113,7 +118,7 @@ def schedule(
     The demand is that of the endpoints of FILE, or of --ranks. A picture shows the makespan of each
     scheduler against the time of a change, and the bound.
     """
-    check_pictures(picture)
+    check_pictures((*picture, *chart))
     if (file is None) == (ranks is None):
         raise UsageError("found both or neither of FILE and --ranks, expected one of them")
     asked: dict[str, Any] = {
@@ -129,7 +134,7 @@ def schedule(
         "seed": seed,
     }
     fabric = None if file is None else load_one(file, settings).fabric
-    from topo_sim.report.circuit_scheduling import circuit_schedules_table, plot_delta_sweep
+    from topo_sim.report.circuit_scheduling import circuit_schedules_table, plot_delta_sweep, plot_fastest
     from topo_sim.report.formats import to_json
     from topo_sim.studies.circuit_scheduling import schedule_circuits, sweep_delta
 
@@ -149,3 +154,4 @@ def schedule(
     if sweep is not None:
         chosen = sweep
         draw(picture, lambda: plot_delta_sweep(chosen))
+    draw(chart, lambda: plot_fastest(found))

@@ -108,6 +108,17 @@ def test_solstice_and_eclipse_are_below_bvn_in_the_picture():
     assert "bound, with relays" not in labels
 
 
+def test_charts_show_the_fastest():
+    done = run("--ranks", 8, "--chart", "chart.svg")
+    assert done.exit_code == 0, done.stderr
+    text = Path("chart.svg").read_text()
+    fastest = sorted(results("--ranks", 8)["schedules"], key=lambda one: one["makespan_s"])
+    assert all(f"{one['scheduler']}: {one['configurations']:,} conf" in text for one in fastest[:4])
+    empty = run("--ranks", 1, "--chart", "none.png")
+    assert (empty.exit_code, len(empty.stderr.splitlines())) == (2, 1)
+    assert "no schedule has any circuits" in empty.stderr
+
+
 @pytest.mark.parametrize("ranks", [1, 2])
 def test_pictures_of_little(ranks):
     done = run("--ranks", ranks, "--picture", "a.png", "--picture", "a.svg")
