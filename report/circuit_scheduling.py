@@ -144,7 +144,7 @@ def plot_fastest(found: CircuitSchedules) -> Figure:
     Returns
     -------
     matplotlib.figure.Figure
-        Up to four of them, on one scale of time. A port, or a plane, per row; dark time is dark.
+        Up to four of them. A port, or a plane, per row; dark time is dark.
 
     Raises
     ------
@@ -160,9 +160,7 @@ def plot_fastest(found: CircuitSchedules) -> Figure:
         for one in chosen
     ]
     drawn = [one.circuit_schedule() for one in chosen]
-    return plot_circuits(
-        [one for one in drawn if one is not None], titles, until=max(o.run.end for o in chosen)
-    )
+    return plot_circuits([one for one in drawn if one is not None], titles)
 
 
 def _drawn(values: Any) -> Any:
