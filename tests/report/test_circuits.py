@@ -13,15 +13,19 @@ def rotor(planes, **how):
     return CircuitSchedule.rotor(8, planes, slot=10e-6, delta=2e-6, capacity=1e9, **how)
 
 
+def boxes(axes):
+    return [path.get_extents() for collection in axes.collections for path in collection.get_paths()]
+
+
 @pytest.mark.parametrize("stagger", [False, True])
 def test_bars_cover_the_light_and_nothing_else(stagger):
     schedule = rotor(3, stagger=stagger)
     axes = Figure().subplots()
     draw_circuits(axes, schedule)
     lit = dict.fromkeys(range(3), 0.0)
-    for bar in axes.patches:
-        lit[round(bar.get_y() + bar.get_height() / 2)] += bar.get_width()
-        assert bar.get_x() >= -1e-9
+    for box in boxes(axes):
+        lit[round(box.y0 + box.height / 2)] += box.width
+        assert box.x0 >= -1e-9
     want = (schedule.period - schedule.dark_time) * 1e6
     assert list(lit.values()) == pytest.approx(want.tolist())
     assert to_hex(axes.get_facecolor()) == DARK
@@ -32,9 +36,10 @@ def test_a_configuration_keeps_its_colour():
     schedule = CircuitSchedule.all_stop([[1, 0], [-1, 0], [1, 0]], [1, 1, 1], 0.5, capacity=1.0)
     axes = Figure().subplots()
     draw_circuits(axes, schedule)
-    colours = [to_hex(bar.get_facecolor()) for bar in axes.patches]
+    colours = [to_hex(colour) for colour in axes.collections[0].get_facecolor()]
     assert colours[0] == colours[2] != colours[1]
-    assert axes.patches[1].get_height() == pytest.approx(axes.patches[0].get_height() / 2)
+    first, second, _ = boxes(axes)
+    assert second.height == pytest.approx(first.height / 2)
 
 
 def test_until_cuts_the_time(tmp_path):
