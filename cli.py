@@ -15,6 +15,7 @@ from topo_sim.commands.export import export
 from topo_sim.commands.flow import flow
 from topo_sim.commands.info import info
 from topo_sim.commands.list_names import list_names
+from topo_sim.commands.optics import optics
 from topo_sim.commands.synthesize import synthesize
 from topo_sim.commands.throughput import throughput
 from topo_sim.commands.tune import tune
@@ -44,6 +45,7 @@ def main(debug: bool) -> None:
 commands = (
     *(compare, info, validate, collective, explain, synthesize, tune, flow, throughput),
     *(calibrate, export, convert, list_names),
+    optics,
 )
 for command in commands:
     main.add_command(command)

@@ -1,6 +1,7 @@
 """What costing a schedule gives: a profile to be read at any size, and the cost at one."""
 
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -181,7 +182,19 @@ class CostProfile:
         -------
         ndarray of float64, shape (steps,), s
         """
-        return np.array([(delay + size * pace).max() for delay, pace in self.fronts])
+        delay, pace, begin = self._lines
+        if not begin.size:
+            return np.zeros(0)
+        return np.asarray(np.maximum.reduceat(delay + size * pace, begin), dtype=np.float64)
+
+    @cached_property
+    def _lines(self) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.int64]]:
+        """All fronts in two arrays, and where each step begins in them."""
+        if not self.fronts:
+            return np.zeros(0), np.zeros(0), np.zeros(0, np.int64)
+        counts = np.array([len(delay) for delay, _ in self.fronts], dtype=np.int64)
+        delay, pace = (np.concatenate(each) for each in zip(*self.fronts, strict=True))
+        return delay, pace, np.cumsum(counts) - counts
 
     def at(self, size: float | None = None) -> CollectiveCost:
         """Read the cost at a size.

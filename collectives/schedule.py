@@ -90,8 +90,13 @@ class Schedule:
     @property
     def label(self) -> str:
         """Name of the algorithm, with its options in brackets."""
-        options = ",".join(f"{name}={option_text(value)}" for name, value in self.options.items())
+        options = ",".join(self._given)
         return self.algorithm + (f"({options})" if options else "")
+
+    @property
+    def _given(self) -> list[str]:
+        """Options that have a value, as text."""
+        return [f"{name}={option_text(value)}" for name, value in self.options.items() if value is not None]
 
     @property
     def step_count(self) -> int:
@@ -118,7 +123,7 @@ class Schedule:
             f"{n} {noun}{'' if n == 1 else 's'}"
             for n, noun in ((self.step_count, "step"), (self.message_count, "message"))
         )
-        options = "".join(f", {name}={option_text(value)}" for name, value in self.options.items())
+        options = "".join(f", {option}" for option in self._given)
         return (
             f"<Schedule: {self.collective.name}/{self.algorithm}{options}, "
             f"{self.ranks} rank{'' if self.ranks == 1 else 's'}, {format_quantity(self.size, 'size')}, "

@@ -129,11 +129,11 @@ def parse_quantities(values: Any, kind: str, option: str) -> list[float]:
     return found
 
 
-def parse_settings(pairs: tuple[str, ...]) -> dict[str, str]:
+def parse_settings(pairs: tuple[str, ...], option: str = "--set") -> dict[str, str]:
     """Read ``NAME=VALUE`` pairs."""
     wrong = [pair for pair in pairs if "=" not in pair]
     if wrong:
-        raise UsageError(f'--set: found "{wrong[0]}", expected NAME=VALUE')
+        raise UsageError(f'{option}: found "{wrong[0]}", expected NAME=VALUE')
     return dict(pair.split("=", 1) for pair in pairs)
 
 

@@ -19,11 +19,14 @@ __all__ = ["validate"]
 def validate(files: tuple[str, ...], seed: int, form: str, output: str | None) -> None:
     """Check topology files and list every fault of all of them; exit with 2 if there is any.
 
+    The fabric first, then its light: media that are unknown, light paths that do not close, cables beyond
+    reach, circuit switches with too few ports.
+
     As a table: the sound files on standard output, the faults of the others on standard error.
     """
-    from topo_sim.topo.files import validate_file
+    from topo_sim.studies.validating import validate_topology
 
-    found = {file: validate_file(file) for file in files}
+    found = {file: validate_topology(file) for file in files}
     faults = [fault for each in found.values() for fault in each]
     if form == "table" and output is None:
         for file, each in found.items():

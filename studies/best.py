@@ -1,6 +1,7 @@
 """The best algorithm of a collective on a fabric, at every size."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import product
 from typing import Any
 
@@ -146,6 +147,47 @@ def _twin_fits(fabric: Fabric | None, collective: str, name: str, ranks: int) ->
     return shape_options((collective, TWINS[name]), fabric, ranks) is not None
 
 
+@dataclass(frozen=True)
+class Planned:
+    """A candidate that is not built yet, with the terms of its closed form."""
+
+    name: str
+    options: Mapping[str, Any]
+    steps: int
+    load: float
+    in_network: bool
+
+
+def _planned(
+    fabric: Fabric, collective: str, algorithms: Sequence[str] | None, ranks: int | None
+) -> tuple[int, list[Planned]]:
+    """List the candidates of a collective on so many ranks of a fabric."""
+    p = fabric.ranks if ranks is None else ranks
+    if p > fabric.ranks:
+        raise UsageError(f"{fabric.name} has {fabric.ranks} endpoints, expected at least the {p} ranks")
+    found = []
+    for name, options in candidates(collective, algorithms, p, fabric):
+        entry = ALGORITHMS[collective][name]
+        steps, load = entry.terms(p, entry.resolve(options, p)) if p > 1 else (0, 0.0)
+        found.append(Planned(name, options, steps, load, bool(entry.switches)))
+    if not found:
+        names = ", ".join(sorted(ALGORITHMS[collective]))
+        raise UsageError(
+            f"{collective} on {p} ranks: none of {', '.join(algorithms or ())} fits; choose from {names}"
+        )
+    return p, found
+
+
+def _fastest_port(fabric: Fabric) -> float:
+    """Most that any endpoint sends or receives, B/s."""
+    ends = np.isin([fabric.link_source, fabric.link_target], fabric.endpoints)
+    sums = (
+        np.bincount(nodes[on], fabric.capacity[on]).max(initial=0.0)
+        for nodes, on in zip((fabric.link_source, fabric.link_target), ends, strict=True)
+    )
+    return float(max(sums)) or np.inf
+
+
 def schedules_for(
     fabric: Fabric, collective: str, algorithms: Sequence[str] | None = None, ranks: int | None = None
 ) -> list[Schedule]:
@@ -170,16 +212,8 @@ def schedules_for(
     UsageError
         If there are not so many endpoints, or no algorithm is left.
     """
-    p = fabric.ranks if ranks is None else ranks
-    if p > fabric.ranks:
-        raise UsageError(f"{fabric.name} has {fabric.ranks} endpoints, expected at least the {p} ranks")
-    tried = list(candidates(collective, algorithms, p, fabric))
-    if not tried:
-        names = ", ".join(sorted(ALGORITHMS[collective]))
-        raise UsageError(
-            f"{collective} on {p} ranks: none of {', '.join(algorithms or ())} fits; choose from {names}"
-        )
-    return [build_schedule(collective, name, p, 0, **options) for name, options in tried]
+    p, tried = _planned(fabric, collective, algorithms, ranks)
+    return [build_schedule(collective, plan.name, p, 0, **plan.options) for plan in tried]
 
 
 def profiles(
@@ -210,8 +244,8 @@ def profiles(
     progress : callable, optional
         Called with (done, total, what).
     sizes : ndarray of float, B, optional
-        Leave out what cannot be the fastest at any of these sizes: an algorithm takes the first latency
-        of every step, and the bound's time per byte.
+        Leave out, unbuilt, what cannot be the fastest at any of these sizes: an algorithm takes the first
+        latency of every step, and the bound's time per byte or that of its own busiest ports.
 
     Returns
     -------
@@ -223,26 +257,27 @@ def profiles(
     UsageError
         If no algorithm is left.
     """
-    schedules = schedules_for(fabric, collective, algorithms, ranks)
+    p, tried = _planned(fabric, collective, algorithms, ranks)
     router = Router(fabric) if router is None else router
     bounds = {
-        inside: lower_bound(collective, fabric, schedules[0].ranks, overhead=overhead, in_network=inside)
-        for inside in {schedule.in_network for schedule in schedules}
+        inside: lower_bound(collective, fabric, p, overhead=overhead, in_network=inside)
+        for inside in {plan.in_network for plan in tried}
     }
     if sizes is not None:
-        schedules.sort(key=lambda schedule: schedule.step_count)
+        tried.sort(key=lambda plan: plan.steps)
     found: list[CostProfile] = []
+    port = _fastest_port(fabric)
     fastest = np.full(0 if sizes is None else len(sizes), np.inf)
-    for done, schedule in enumerate(schedules):
+    for done, plan in enumerate(tried):
         if progress:
-            progress(done, len(schedules), f"{collective}: {schedule.algorithm}")
+            progress(done, len(tried), f"{collective}: {plan.name}")
+        bound = bounds[plan.in_network]
         if sizes is not None and found:
-            bound = bounds[schedule.in_network]
-            each = bound.first - (overhead if schedule.in_network else 0.0)  # switches add no overhead
-            floor = schedule.step_count * each + bound.pace * sizes
-            if np.all(floor >= fastest):
+            each = bound.first - (overhead if plan.in_network else 0.0)  # switches add no overhead
+            pace = bound.pace if plan.in_network else max(bound.pace, plan.load / port)
+            if np.all(plan.steps * each + pace * sizes >= fastest):
                 continue
-        bound = bounds[schedule.in_network]
+        schedule = build_schedule(collective, plan.name, p, 0, **plan.options)
         found.append(cost_profile(schedule, fabric, overhead=overhead, bound=bound, router=router))
         if sizes is not None:
             fastest = np.minimum(fastest, [found[-1].time(size) for size in sizes])

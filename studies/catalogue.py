@@ -7,6 +7,7 @@ from topo_sim.base import UsageError, nearest
 from topo_sim.collectives import ALGORITHMS, COLLECTIVES, SYNTHESIZERS
 from topo_sim.collectives.formats import FORMATS
 from topo_sim.collectives.models import COST_MODELS
+from topo_sim.optics import load_optics
 from topo_sim.studies.sharing import PATTERNS
 from topo_sim.topo import GENERATORS, ROUTINGS
 from topo_sim.topo.demands import DEMANDS
@@ -29,6 +30,11 @@ def _topologies() -> Rows:
         about = " ".join((topology.description or "").split())
         rows.append({"name": name, "endpoints": topology.fabric.ranks, "about": about})
     return rows
+
+
+def _records(section: str) -> Rows:
+    records = getattr(load_optics(), section).values()
+    return [{"name": record.name, "about": record.about} for record in records]
 
 
 def _algorithms() -> Rows:
@@ -66,6 +72,9 @@ _KINDS: dict[str, Callable[[], Rows]] = {
     "formats": lambda: [{"name": n, "about": f.summary} for n, f in FORMATS.items()],
     "patterns": lambda: [{"name": n, "about": _first_line(f)} for n, f in PATTERNS.items()],
     "demands": lambda: [{"name": n, "about": _first_line(f)} for n, f in DEMANDS.items()],
+    "media": lambda: _records("media"),
+    "circuit_switches": lambda: _records("circuit_switches"),
+    "packet_switches": lambda: _records("packet_switches"),
     "methods": lambda: [{"name": n, "about": _first_line(f)} for n, f in METHODS.items()],
 }
 

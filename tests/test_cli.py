@@ -24,7 +24,7 @@ COMMANDS = [
 ]
 
 
-GROUPS: list[str] = []  # every command of theirs is found by itself
+GROUPS: list[str] = ["optics"]  # every command of theirs is found by itself
 
 
 def leaves():

@@ -131,6 +131,33 @@ every exchange doubles what a rank knows, which takes a power of two; use "ring"
                 f'what a rank knows, which takes a power of two; use "{self.instead}" instead'
             )
 
+    def terms(self, p: int, options: Mapping[str, Any]) -> tuple[int, float]:
+        """Read the closed form without building anything: the steps, and what the busiest ports carry.
+
+        Parameters
+        ----------
+        p : int
+            Number of ranks.
+        options : mapping
+            All of them, as `resolve` returns them.
+
+        Returns
+        -------
+        steps : int
+            Repetitions included.
+        load : float
+            Sum over steps of the bytes of the busiest port, divided by the size: no fabric whose endpoints
+            send and receive at most R takes less than ``load * size / R`` for them.
+
+        Examples
+        --------
+        >>> ALGORITHMS["all_reduce"]["ring"].terms(1024, {})
+        (2046, 1.998046875)
+        """
+        halves = 2 if self.switches else 1  # a step to or from a switch costs half of alpha
+        steps = round(halves * self.closed_form(p, 0.0, 1.0, 0.0, **options))
+        return steps, self.closed_form(p, 1.0, 0.0, 1.0, **options)
+
     def resolve(self, given: Mapping[str, Any], ranks: int | None = None) -> dict[str, Any]:
         """Complete options with their defaults, and check them.
 

@@ -3,6 +3,8 @@
 import click
 
 from topo_sim.commands.common import Commands
+from topo_sim.commands.optics.budget import budget
+from topo_sim.commands.optics.media import media
 
 __all__ = ["optics"]
 
@@ -12,6 +14,6 @@ def optics() -> None:
     """Show what light changes: media, loss budgets, power, circuit schedules, when to reconfigure."""
 
 
-commands: tuple[click.Command, ...] = ()
+commands: tuple[click.Command, ...] = (media, budget)
 for command in commands:
     optics.add_command(command)

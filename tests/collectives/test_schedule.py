@@ -241,3 +241,9 @@ class TestScale:
         schedule = build_schedule("all_reduce", "double_binary_tree", 64, 2**30, segments=10_000)
         assert schedule.step_count == 2 * 6 + 10_000 - 1
         assert len(schedule.steps) <= 4 * 6
+
+
+def test_options_without_a_value_are_not_named():
+    schedule = build_schedule("all_to_all_v", "direct", 4, 8)
+    assert "None" not in schedule.label
+    assert "None" not in repr(schedule)

@@ -130,7 +130,8 @@ def fill_in(data: dict[str, Any], faults: Faults) -> dict[str, Any]:
             )
         return known.get(name, value)
 
-    filled = {**data, **{key: fill(data[key], (key,)) for key in ("fabric", "optics") if key in data}}
+    filled = dict(data)
+    filled.update((key, fill(data[key], (key,))) for key in ("fabric", "optics") if key in data)
     for name in known:
         if name not in used and "fabric" in data:
             faults.add(("parameters", name), f"used nowhere, expected {show('$' + name)} inside fabric")
