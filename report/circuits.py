@@ -35,8 +35,8 @@ def _scale(last: float) -> tuple[float, str]:
     return 1e9, "ns"
 
 
-def _colours(count: int) -> list[str] | list[tuple[float, ...]]:
-    if count <= len(COLOURS):
+def _colours(count: int, ramp: bool = False) -> list[str] | list[tuple[float, ...]]:
+    if count <= len(COLOURS) and not ramp:
         return list(COLOURS[:count])
     steps = LinearSegmentedColormap.from_list(
         "light", ["#1f4e9c", "#12a5a5", "#7ec850", "#f4c430", "#e4572e"]
@@ -111,7 +111,7 @@ def _plane_rows(axes: Axes, shown: NDArray[np.int32], edges: NDArray[np.float64]
 def _port_rows(axes: Axes, shown: NDArray[np.int32], edges: NDArray[np.float64]) -> None:
     slots, planes, ports = shown.shape
     image = np.ma.masked_less(shown.reshape(slots, planes * ports).T, 0)
-    colours = LinearSegmentedColormap.from_list("partners", _colours(ports), N=ports)
+    colours = LinearSegmentedColormap.from_list("partners", _colours(ports, ramp=True), N=ports)
     axes.pcolormesh(
         edges, np.arange(planes * ports + 1) - 0.5, image, cmap=colours, vmin=-0.5, vmax=ports - 0.5
     )
