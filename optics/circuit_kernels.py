@@ -28,6 +28,7 @@ from topo_sim.optics.circuit_state_kernels import (
     circuits_view,
     light,
     link,
+    repeat_record,
     story_view,
 )  # fmt: skip
 from topo_sim.topo.flow.event_kernels import Work, end_flows, free_children, next_end
@@ -141,7 +142,7 @@ def _leap(now, next_start, s, c, t):
     for f in range(t.phase.size):
         if t.phase[f] == PARKED:
             t.kept[f] -= skipped * (t.chunk[f] - s.flow[f].target)
-    t.carried[:] = t.carried + skipped * (t.carried - t.before)
+    repeat_record(skipped, t)
     return int(skipped)
 
 
@@ -157,11 +158,11 @@ def _new_period(now, next_start, s, c, t, work, finish):
             _park(f, now, s, t, work, finish)
     if t.over[0] > 0:
         t.clock[QUIET] = 0
-    t.rate[:] = 0.0
+    for number in range(t.rate.size):
+        t.rate[number] = 0.0
     skipped = _leap(now, next_start, s, c, t) if t.clock[QUIET] + t.clock[MEASURED] == 2 else 0
     t.clock[TURN] += skipped
-    if t.carried.size > 0:
-        t.before[:] = t.carried
+    repeat_record(0.0, t)
     for f in range(t.phase.size):
         if t.phase[f] == PARKED:
             left = s.flow[f].target + t.kept[f]
@@ -198,7 +199,8 @@ def _pass_edge(edge, next_start, s, c, t, work, begin, finish):
         t.clock[TURN] += 1
         _new_period(edge, next_start, s, c, t, work, finish)
         now = t.clock[TURN] * c.edge[slots]
-        t.since[:] = now
+        for number in range(t.since.size):
+            t.since[number] = now
     _turn(new, now, s, c, t, work, begin, finish)
     if new <= slot:
         for f in range(t.phase.size):
@@ -264,7 +266,7 @@ def _settle_ended(gone, s, t, work, waiting, begin, finish, coming):
 @kernel
 def _run(s, c, t, due, coming, waiting, work, begin, finish, most_edges):
     """Go from event to event; returns how the run ended and how often bandwidth was shared anew."""
-    epoch, now = 0, 0.0
+    epoch, now, fresh = 0, 0.0, True
     while t.clock[HERE] > 0 or coming.count[0] > 0:
         if t.clock[PASSED] > most_edges:
             return TOO_LONG, epoch
@@ -274,7 +276,8 @@ def _run(s, c, t, due, coming, waiting, work, begin, finish, most_edges):
         if t.clock[HERE] == 0 or hopeless:
             if next_start == np.inf:
                 break
-            if next_start >= edge:
+            if fresh or next_start >= edge:
+                fresh = False
                 _seek(max(next_start, now), s, c, t, work, begin, finish)
                 edge = _next_edge(c, t)
             edge = np.inf if hopeless and c.cyclic == 0 else edge
@@ -342,7 +345,6 @@ def run_over_circuits(indptr, links, c, work, most_edges, begin, finish, carried
     s, due, coming = state_view(state), heap_view(due), heap_view(coming)
     c, t, work = circuits_view(c), story_view(story), _work_view(work)
     start, end = borrowed(begin), borrowed(finish)
-    _seek(0.0, s, c, t, work, start, end)
     how, epochs = _run(s, c, t, due, coming, borrowed(waiting), work, start, end, most_edges)
     # Used once more, so that what the views saw lives until here.
     state.count[0], queues[0].count[0], queues[1].count[0], waiting[:0] = 0, 0, 0, 0

@@ -4,7 +4,7 @@ from collections import namedtuple
 
 from topo_sim.base.jit import borrowed, kernel
 
-__all__ = ["Circuits", "Story", "book", "circuits_view", "light", "link", "story_view"]
+__all__ = ["Circuits", "Story", "book", "circuits_view", "light", "link", "repeat_record", "story_view"]
 
 # What a flow is doing: not here yet, waits for light, sends, has ended.
 ABSENT, PARKED, SENDING, ENDED = range(4)
@@ -65,6 +65,17 @@ def book(now, c, t):
     for number in range(t.rate.size):
         if t.light[number] > 0.0:
             t.moved[number], t.since[number] = 0.0, now
+
+
+@kernel
+def repeat_record(times, t):
+    """Add what was recorded since the period began so many times more, and begin a period."""
+    slots, planes, ports = t.carried.shape
+    for s in range(slots):
+        for p in range(planes):
+            for i in range(ports):
+                t.carried[s, p, i] += times * (t.carried[s, p, i] - t.before[s, p, i])
+                t.before[s, p, i] = t.carried[s, p, i]
 
 
 @kernel

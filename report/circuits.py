@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.collections import PolyCollection
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
@@ -34,8 +35,8 @@ def _scale(last: float) -> tuple[float, str]:
     return 1e9, "ns"
 
 
-def _colours(count: int) -> list[str] | list[tuple[float, ...]]:
-    if count <= len(COLOURS):
+def _colours(count: int, ramp: bool = False) -> list[str] | list[tuple[float, ...]]:
+    if count <= len(COLOURS) and not ramp:
         return list(COLOURS[:count])
     steps = LinearSegmentedColormap.from_list(
         "light", ["#1f4e9c", "#12a5a5", "#7ec850", "#f4c430", "#e4572e"]
@@ -97,15 +98,11 @@ def _plane_rows(axes: Axes, shown: NDArray[np.int32], edges: NDArray[np.float64]
         end = np.append(begin[1:], slots)
         kept = lit[begin, plane] > 0
         begin, end, high = begin[kept], end[kept], 0.86 * lit[begin[kept], plane]
-        axes.bar(
-            edges[begin],
-            high,
-            edges[end] - edges[begin],
-            bottom=plane + 0.43 - high,
-            align="edge",
-            color=[colours[seen[name]] for name in which[begin, plane].tolist()],
-            linewidth=0,
-        )
+        left, right, low = edges[begin], edges[end], np.full(len(begin), plane + 0.43)
+        corners = [(left, low), (right, low), (right, low - high), (left, low - high)]
+        boxes = np.stack([np.stack(corner, axis=1) for corner in corners], axis=1)
+        names = [colours[seen[name]] for name in which[begin, plane].tolist()]
+        axes.add_collection(PolyCollection(list(boxes), facecolors=names, linewidths=0))
     axes.set_ylim(-0.55, planes - 0.45)
     axes.set_yticks(range(planes) if planes <= MOST_ROWS else range(0, planes, planes // 16))
     axes.set_ylabel("plane")
@@ -114,8 +111,7 @@ def _plane_rows(axes: Axes, shown: NDArray[np.int32], edges: NDArray[np.float64]
 def _port_rows(axes: Axes, shown: NDArray[np.int32], edges: NDArray[np.float64]) -> None:
     slots, planes, ports = shown.shape
     image = np.ma.masked_less(shown.reshape(slots, planes * ports).T, 0)
-    colours = LinearSegmentedColormap.from_list("partners", _colours(ports), N=ports)
-    colours.set_bad(DARK)
+    colours = LinearSegmentedColormap.from_list("partners", _colours(ports, ramp=True), N=ports)
     axes.pcolormesh(
         edges, np.arange(planes * ports + 1) - 0.5, image, cmap=colours, vmin=-0.5, vmax=ports - 0.5
     )

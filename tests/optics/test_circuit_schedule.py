@@ -7,7 +7,9 @@ import pytest
 
 from topo_sim.base import TopologyError
 from topo_sim.optics import CircuitSchedule, OcsLayer, fabric_at, schedule_of
+from topo_sim.optics.cabling import lay_cables
 from topo_sim.optics.changing import rotor_matchings
+from topo_sim.optics.floorplan import FloorPlan
 from topo_sim.optics.matchings import connected, first_gap
 from topo_sim.topo import circuit_switched, load_fabric, metrics, rotor
 
@@ -327,6 +329,15 @@ class TestFabrics:
             for s, t in zip(slots.tolist(), moments.tolist(), strict=True)
         ]
         assert np.mean(waits) == pytest.approx(fabric.latency[0], rel=1e-3)
+
+    def test_rotors_have_fibres_and_every_pair_goes_through_one(self):
+        """Not a cable between every two endpoints: what power, floor plan and light path are counted from."""
+        fabric = rotor(6, 2, medium="cpo")
+        cabling = lay_cables(fabric, FloorPlan(endpoints_per_rack=2, racks_per_row=3))
+        assert cabling.fibres == {6: 6, 7: 6}
+        assert cabling.fibre_media == {"cpo": 12}
+        assert sorted(set(cabling.circuit.tolist())) == [6, 7]
+        assert np.isfinite(cabling.length).all()
 
     def test_no_rotor_no_schedule(self):
         with pytest.raises(TopologyError, match="expected one of the generator rotor"):

@@ -28,8 +28,13 @@ def _time(name: str, value: object) -> float:
         raise FaultsError([f"{name}: {error}"]) from None
 
 
-def _graph(fabric: Fabric) -> Any:
+def _graph(fabric: Fabric, rate: float, delay: float, medium: str) -> Any:
+    """Mean links between endpoints, and the fibres to rotors, which no circuit is set on."""
     graph = graph_of(fabric)
+    ends, names = np.flatnonzero(fabric.kind == OCS).tolist(), fabric.names
+    fibre = {"bandwidth": rate, "latency": delay / 2, "medium": medium}
+    for node in ends:
+        graph.add_edges_from((names[end], names[node], fibre) for end in fabric.endpoints.tolist())
     graph.graph["cables"] = fabric.cables
     return graph
 
@@ -103,17 +108,19 @@ def rotor(
     require(
         (dark < turn, f"reconfiguration: found {dark:g} s, expected less than the slot of {turn:g} s"),
     )
-    rate = port_rate(bandwidth, endpoint_bandwidth, ports) * ports * (1 - dark / turn) / (endpoints - 1)
+    port = port_rate(bandwidth, endpoint_bandwidth, ports)
+    rate = port * ports * (1 - dark / turn) / (endpoints - 1)
     lit = turn - dark
     gap = (endpoints - 1) / ports * turn - lit
-    delay = read("latency", latency) + gap**2 / 2 / (gap + lit)
+    path = read("latency", latency)
+    delay = path + gap**2 / 2 / (gap + lit)
     lower, upper = (ends.astype(np.int32) for ends in np.triu_indices(endpoints, k=1))
     return Parts(
         kind=np.repeat(np.array([GPU, OCS], dtype=np.int8), [endpoints, ports]),
         links=[Cables(lower, upper, rate, delay, medium)],
         names=lambda: [*(f"gpu{i}" for i in range(endpoints)), *(f"rotor{p}" for p in range(ports))],
         cables=endpoints * ports,
-        make_graph=_graph,
+        make_graph=lambda fabric: _graph(fabric, port, path, medium),
         endpoints_forward=True,
         exact_bisection=rate * (endpoints // 2) * ((endpoints + 1) // 2),
     )
