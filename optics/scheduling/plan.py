@@ -40,6 +40,8 @@ class Relays:
         What relay k has got for rank j, and what it has sent there over a circuit.
     left : ndarray of float64, shape (ranks, ranks), B
         What relay k sends to rank j over the packet fabric.
+    handed : ndarray of float64, shape (ranks, ranks), B
+        What rank i hands to relay k, whatever its last rank.
     crossing : ndarray of float64, shape (ranks, ranks), B
         All that crosses circuits from rank i to rank k, on the first or the last hop.
     excess : float, B
@@ -50,6 +52,7 @@ class Relays:
     taken: NDArray[np.float64]
     passed: NDArray[np.float64]
     left: NDArray[np.float64]
+    handed: NDArray[np.float64]
     crossing: NDArray[np.float64]
     excess: float
 

@@ -161,8 +161,8 @@ class Problem:
             return float(np.ldexp(amount, self._exponent))
 
     def to_units(self, amount: float) -> int:
-        """Round bytes down to whole units, 1 at least."""
-        return max(int(min(math.ldexp(min(amount, 4 * self.busiest), self._exponent), 2.0**52)), 1)
+        """Round bytes up to whole units, 1 at least; what is beyond any line counts as just that."""
+        return max(math.ceil(math.ldexp(min(amount, 4 * self.busiest), self._exponent)), 1)
 
     def to_bytes(self, units: NDArray[Any]) -> NDArray[np.float64]:
         """Turn units into bytes."""

@@ -10,18 +10,17 @@ ROUNDING = 1e-12
 
 
 @kernel
-def _send(here, i, j, room, dust, done, crossing):
+def _send(here, i, j, room, dust, done):
     """Send what rank i has for rank j as far as there is room, or but for dust; returns how much."""
     amount = here[i, j] if here[i, j] <= room + dust else room
     if amount > 0.0:
         here[i, j] -= amount
         done[i, j] += amount
-        crossing[i, j] += amount
     return amount
 
 
 @kernel
-def _offer(own, relayed, given, taken, crossing, i, k, room, turn_bytes, dust):
+def _offer(own, relayed, given, taken, handed, i, k, room, turn_bytes, dust):
     """Hand over to rank k what it can pass on in its next turn; returns how much."""
     n = len(own)
     wanted = 0.0
@@ -43,22 +42,32 @@ def _offer(own, relayed, given, taken, crossing, i, k, room, turn_bytes, dust):
             relayed[k, j] += amount
             taken[k, j] += amount
             total += amount
-    crossing[i, k] += total
+    handed[i, k] += total
     return total
 
 
 @kernel
-def _over(own, relayed, reach):
-    """Whether no line has more left than `reach`."""
+def _busiest(own, relayed):
+    """Largest line sum of what is left."""
     n = len(own)
     columns = np.zeros(n)
+    most = 0.0
     for i in range(n):
         row = 0.0
         for j in range(n):
             amount = own[i, j] + relayed[i, j]
             row += amount
             columns[j] += amount
-            if row > reach or columns[j] > reach:
+        most = max(most, row)
+    return max(most, columns.max())
+
+
+@kernel
+def _empty(own, relayed):
+    """Whether nothing is left."""
+    for i in range(len(own)):
+        for j in range(len(own)):
+            if own[i, j] > 0.0 or relayed[i, j] > 0.0:
                 return False
     return True
 
@@ -69,34 +78,40 @@ def turn(shift, start, length, rate, packet_rate, relay, turn_bytes, state, spar
 
     In interval t plane q joins rank i to rank i + ``shift[t, q]`` (0: dark) from ``start[t]`` on, for
     ``length[t]``. `state` (7, ranks, ranks) holds own and relayed bytes that wait, then what was sent direct,
-    given to relays, taken by them, passed on, and what crossed circuits. Returns how many intervals were used
-    (-1: all, and bytes are left), when the last byte left, and the most carried beyond the rate.
+    given to relays and taken by them (by last rank), passed on, and handed over (by relay). Returns how many
+    intervals were used (-1: all, and bytes are left), when the last byte left, and the most carried beyond
+    the rate.
     """
-    own, relayed, direct, given, taken, passed, crossing = (
+    own, relayed, direct, given, taken, passed, handed = (
         state[0], state[1], state[2], state[3], state[4], state[5], state[6]
     )  # fmt: skip
     n = len(own)
-    dust = ROUNDING * turn_bytes
     end, excess = 0.0, 0.0
     for t in range(len(length)):
-        if _over(own, relayed, packet_rate * start[t]):
+        if _empty(own, relayed):
             return t, end, excess
-        room = length[t] * rate
+        span = length[t]
+        if packet_rate > 0.0:  # from then on packets alone would have drained all that is left
+            span = min(span, _busiest(own, relayed) / packet_rate - start[t])
+            if span <= 0.0:
+                return t, end, excess
+        room = span * rate
+        dust = ROUNDING * room
         for q in range(shift.shape[1]):
             for i in range(n):
                 spare[q, i] = room
                 if shift[t, q] != 0:
                     j = (i + shift[t, q]) % n
-                    spare[q, i] -= _send(relayed, i, j, room, dust, passed, crossing)
-                    spare[q, i] -= _send(own, i, j, max(spare[q, i], 0.0), dust, direct, crossing)
+                    spare[q, i] -= _send(relayed, i, j, room, dust, passed)
+                    spare[q, i] -= _send(own, i, j, max(spare[q, i], 0.0), dust, direct)
         for q in range(shift.shape[1]):
             for i in range(n):
                 if relay and spare[q, i] > 0.0 and shift[t, q] != 0:
                     k = (i + shift[t, q]) % n
                     spare[q, i] -= _offer(
-                        own, relayed, given, taken, crossing, i, k, spare[q, i], turn_bytes, dust
+                        own, relayed, given, taken, handed, i, k, spare[q, i], turn_bytes, dust
                     )
                 if spare[q, i] < room:
-                    end = max(end, start[t] + min((room - spare[q, i]) / rate, length[t]))
+                    end = max(end, start[t] + min((room - spare[q, i]) / rate, span))
                     excess = max(excess, -spare[q, i])
-    return (len(length) if _over(own, relayed, 0.0) else -1), end, excess
+    return (len(length) if _empty(own, relayed) else -1), end, excess

@@ -16,6 +16,7 @@ __all__ = ["rotate", "slot_length"]
 _MOST_SLOTS = 200_000
 _BLOCK = 1024
 _FINEST = 16
+_SHORTEST = 1e-3  # of a change: far shorter slots would be lost in the rounding of times
 _ROUNDING = 1e-12  # so that what just fits into a slot does
 
 Pieces = tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64], NDArray[np.float64]]
@@ -37,14 +38,18 @@ def slot_length(problem: Problem, slot: float | None, busiest: float, needed: fl
     Returns
     -------
     float, s
-        Without the dark time. By default nine times `delta`, within 1/16 and all of what one turn serves.
+        Without the dark time. By default nine times `delta`, within 1/16 and all of what one turn serves, and
+        never less than a thousandth of `delta`.
     """
     most = busiest / problem.rate * (1 + _ROUNDING)
     if slot is None:
         return min(max(9 * problem.delta, most / _FINEST), most)
     live = slot - problem.delta
-    if live <= 0:
-        raise UsageError(f"slot: found {slot:g} s, expected more than the {problem.delta:g} s of a change")
+    if live < _SHORTEST * problem.delta or live <= 0:
+        least = problem.delta * (1 + _SHORTEST)
+        raise UsageError(
+            f"slot: found {slot:g} s, expected at least {least:g} s: a change takes {problem.delta:g} s"
+        )
     turns = needed / (live * problem.rate) * max(problem.ranks - 1, 1) / problem.planes
     if turns > _MOST_SLOTS:
         least = problem.delta + live * turns / _MOST_SLOTS
@@ -125,13 +130,16 @@ def rotate(problem: Problem, live: float, *, stagger: bool = False, relay: bool 
     n = problem.ranks
     if n > 1 and problem.planes % (n - 1) == 0:  # every rotor has one matching only and never turns
         live = problem.busiest / problem.rate * (1 + _ROUNDING)
+    live = max(live, _SHORTEST * problem.delta)
     kept, state, end, excess = _turn(problem, live, stagger and problem.stop != "all", relay)
     rotations = ((np.arange(n) + np.arange(1, n)[:, None]) % n).astype(np.int32)
     matching, plane, begin, light = _joined(kept)
-    on = begin < end
-    times = SlotTimes(rotations, matching[on], plane[on], begin[on], np.minimum(light, end - begin)[on])
-    own, left, direct, given, taken, passed, crossing = state
-    relays = Relays(given, taken, passed, left, crossing, excess) if relay else None
+    on = begin < end * (1 - _ROUNDING)
+    times = SlotTimes(
+        rotations, matching[on], plane[on], begin[on], np.minimum(light, end - begin + _ROUNDING * end)[on]
+    )
+    own, left, direct, given, taken, passed, handed = state
+    relays = Relays(given, taken, passed, left, handed, direct + handed + passed, excess) if relay else None
     return Run(times, direct + given, own.copy(), end, relays)
 
 

@@ -20,6 +20,7 @@ from topo_sim.optics.scheduling.registry import SCHEDULERS
 __all__ = ["Certificate", "Scheduled", "schedule_demand"]
 
 _TIGHT = 1e-9
+_RESOLUTION = 1e-12  # of the makespan: how exactly times are known
 
 
 @dataclass(frozen=True)
@@ -143,7 +144,7 @@ class Scheduled:
         Returns
         -------
         CircuitSchedule or None
-            None where no circuit is ever set.
+            None where no circuit is ever set. What stands for less than 1e-14 of the whole is left out.
 
         Raises
         ------
@@ -188,17 +189,17 @@ class Scheduled:
         p, r = self.problem, self.run.relays
         gaps = [_relative(self.circuits + self.packets, p.bytes)]
         if r is not None:
-            direct = r.crossing - r.passed  # first hops and direct ones
             gaps += [
                 _relative(r.passed + r.left, r.taken),
                 _relative(r.given.sum(axis=0), r.taken.sum(axis=0)),
-                _relative(direct.sum(axis=1), self.circuits.sum(axis=1)),
+                _relative(r.handed.sum(axis=1), r.given.sum(axis=1)),
+                _relative(r.handed.sum(axis=0), r.taken.sum(axis=1)),
             ]
         return max(gaps)
 
     def _certificate(self) -> Certificate:
         p, r = self.problem, self.run.relays
-        most = self.run.times.light(p.ranks) * p.rate
+        most = (self.run.times.light(p.ranks) + _RESOLUTION * self.makespan) * p.rate
         crossing = self.circuits if r is None else r.crossing
         with np.errstate(divide="ignore", invalid="ignore"):
             load = np.where(crossing > 0, crossing / most, 0.0)

@@ -12,6 +12,7 @@ from topo_sim.optics.scheduling.problem import Problem
 __all__ = ["PortTimes", "SlotTimes"]
 
 _SLACK = 1e-9
+_SAME = 1e-14  # of the whole: moments no further apart are one, and what stands between is left out
 _MOST_BYTES = 2**31
 
 
@@ -38,13 +39,16 @@ def _grid(
     start: NDArray[Any], end: NDArray[Any], planes: int, ranks: int
 ) -> tuple[NDArray[np.int32], NDArray[np.float64], NDArray[Any], NDArray[Any]]:
     """Dark slots between all events; for each piece and slot that it spans, both numbers."""
-    edges = np.unique(np.concatenate([[0.0], start, end]))
+    moments, place = np.unique(np.concatenate([[0.0], start, end]), return_inverse=True)
+    apart = np.diff(moments) > _SAME * moments[-1]
+    edges = moments[np.concatenate([[True], apart])]
+    slot_of = np.concatenate([[0], np.cumsum(apart)])[place.ravel()[1:]]
+    low, high = slot_of[: start.size], slot_of[start.size :]
     if (edges.size - 1) * planes * ranks * 4 > _MOST_BYTES:
         raise UsageError(
             f"found {edges.size - 1:,} slots of {planes * ranks:,} ports, expected no more than 2 GiB of them"
         )
     targets = np.full((edges.size - 1, planes, ranks), -1, dtype=np.int32)
-    low, high = np.searchsorted(edges, start), np.searchsorted(edges, end)
     piece = np.repeat(np.arange(start.size), high - low)
     slot = np.arange(piece.size) - np.repeat(np.cumsum(high - low) - high, high - low)
     return targets, np.diff(edges), piece, slot

@@ -265,13 +265,16 @@ def test_options_are_checked():
         ("eclipse", {"gap": 1.0}, "less than 1"),
         ("eclipse", {"gap": 0.0}, "found 0"),
         ("eclipse", {"horizon": math.nan}, "horizon"),
-        ("rotor", {"slot": 0.05}, "more than the 0.1 s"),
-        ("rotor", {"slot": 0.1 + 1e-9}, "at least"),
+        ("rotor", {"slot": 0.05}, "a change takes 0.1 s"),
+        ("rotor", {"slot": 0.1}, "at least 0.1001 s"),
+        ("rotor_vlb", {"slot": 0.1 + 1e-9}, "at least 0.1001 s"),
         ("max_weight", {"epoch": 1e-9}, "at least"),
         ("tms", {"rounds": -1.0}, "rounds"),
     ):
         with pytest.raises(UsageError, match=message):
             schedule_demand(problem, name, **options)
+    with pytest.raises(UsageError, match=r"at least 0\.0051 s for this demand"):
+        schedule_demand(Problem([[0, 1e3], [1, 0]], 1.0, 1e-4), "rotor", slot=1e-3)
     with pytest.raises(UsageError, match="found list"):
         schedule_demand([[0, 1]], "bvn")
 
