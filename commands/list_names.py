@@ -15,7 +15,7 @@ def list_names(kind: str | None, seed: int, form: str, output: str | None) -> No
     """List what can be chosen by name: all of it, or one KIND.
 
     KIND is topologies, generators, routings, collectives, algorithms, models, formats, patterns, demands,
-    methods, media, circuit_switches or packet_switches.
+    methods, policies, media, circuit_switches, packet_switches, gpus or yields.
     """
     from rich.console import Group
 

@@ -7,6 +7,8 @@ from topo_sim.base import UsageError, nearest
 from topo_sim.collectives import ALGORITHMS, COLLECTIVES, SYNTHESIZERS
 from topo_sim.collectives.formats import FORMATS
 from topo_sim.collectives.models import COST_MODELS
+from topo_sim.gpus import YIELDS, load_gpus
+from topo_sim.gpus.reliability import POLICIES
 from topo_sim.optics import load_optics
 from topo_sim.optics.scheduling import SCHEDULERS
 from topo_sim.studies.sharing import PATTERNS
@@ -85,7 +87,10 @@ _KINDS: dict[str, Callable[[], Rows]] = {
         }
         for n, s in SCHEDULERS.items()
     ],
+    "gpus": lambda: [{"name": gpu.name, "about": gpu.about} for gpu in load_gpus().values()],
+    "yields": lambda: [{"name": n, "about": _first_line(f)} for n, f in YIELDS.items()],
     "methods": lambda: [{"name": n, "about": _first_line(f)} for n, f in METHODS.items()],
+    "policies": lambda: [{"name": n, "about": p.about} for n, p in POLICIES.items()],
 }
 
 

@@ -128,3 +128,11 @@ def test_schedulers_of_circuits_run():
     done = run("schedulers.py", "--quick")
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("| 16 |") == 8
+
+
+def test_lives_of_clusters_run():
+    done = run("reliability.py", "--quick")
+    assert done.returncode == 0, done.stderr
+    rows = done.stdout.splitlines()
+    assert len(rows) == 1 + 2 * 4 + 1
+    assert "Llama 3" in rows[-1]
