@@ -1,0 +1,443 @@
+"""Power of GPUs side by side: one package, a block of them over a day by policy, cooling."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from topo_sim.base import UsageError
+from topo_sim.base.files import LEVELS, Range
+from topo_sim.gpus.catalogue import Gpu
+from topo_sim.gpus.power import (
+    PARTS,
+    POWER_POLICIES,
+    Cooled,
+    Day,
+    LoadCurve,
+    Parts,
+    PowerBook,
+    Setting,
+    at_level,
+    check_clock,
+    check_load,
+    clock_for_cap,
+    cluster_power,
+    cooled,
+    find_curve,
+    live_a_day,
+    load_power,
+    part_powers,
+    power_inputs,
+    power_parts,
+)
+from topo_sim.gpus.uncertainty import draw
+from topo_sim.optics import Optics
+from topo_sim.studies.gpu_cost import Spread
+from topo_sim.studies.power_blocks import PowerQuestion, blocks_of
+
+__all__ = ["GpuDay", "PackagePower", "PowerComparison", "PowerSwing", "compare_power"]
+
+Array = NDArray[np.float64]
+_KWH = 3.6e6
+_POINTS = 201
+SIZES = (1, 2, 4, 8, 16, 64)
+
+
+@dataclass(frozen=True)
+class PackagePower:
+    """Power of one package.
+
+    Parameters
+    ----------
+    gpu : Gpu
+    parts : mapping from level to mapping from part to float, W
+        At the load and clock asked for.
+    idle, gated, full : mapping from level to float, W
+        Without work (modules included), switched off, everything in full use at the rated clock.
+    cap_clock : float or None
+        Highest clock within the cap asked for; None without a cap.
+    """
+
+    gpu: Gpu
+    parts: Mapping[str, Mapping[str, float]]
+    idle: Mapping[str, float]
+    gated: Mapping[str, float]
+    full: Mapping[str, float]
+    cap_clock: float | None
+
+    def total(self, level: str = "typical") -> float:
+        """Power at the load and clock asked for, W."""
+        return sum(self.parts[level].values())
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data, units in the keys."""
+        return {
+            "gpu": self.gpu.name,
+            "tdp_w": self.gpu.need("tdp", "its power").typical,
+            "parts_w": {level: dict(parts) for level, parts in self.parts.items()},
+            "total_w": {level: self.total(level) for level in LEVELS},
+            "idle_w": dict(self.idle),
+            "gated_w": dict(self.gated),
+            "full_w": dict(self.full),
+            "clock_within_cap": self.cap_clock,
+        }
+
+
+@dataclass(frozen=True)
+class GpuDay:
+    """A block of GPUs over a day under one policy.
+
+    Parameters
+    ----------
+    gpu : str
+    count : int
+    policy : str
+    energy : mapping from level to float, kWh
+        Every input at that level.
+    drawn : Spread, kWh
+    saving : mapping from level to float
+        Share of the reference's energy under the same policy that is saved; negative where more is used.
+    saving_drawn : Spread
+    over_all_on : mapping from level to float
+        Share saved of what the reference draws with everything on.
+    day : Day
+        Typical.
+    load_power : ndarray of float, W
+        Typical, at loads from 0 to 1.
+    """
+
+    gpu: str
+    count: int
+    policy: str
+    energy: Mapping[str, float]
+    drawn: Spread
+    saving: Mapping[str, float]
+    saving_drawn: Spread
+    over_all_on: Mapping[str, float]
+    day: Day
+    load_power: Array
+
+    def row(self) -> dict[str, Any]:
+        """Flat row, units in the keys."""
+        return {
+            "gpu": self.gpu,
+            "gpus": self.count,
+            "policy": self.policy,
+            **{f"energy_{level}_kwh": self.energy[level] for level in LEVELS},
+            **self.drawn.to_dict("_kwh"),
+            **{f"saving_{level}": self.saving[level] for level in LEVELS},
+            "saving_p5": self.saving_drawn.p5,
+            "saving_p95": self.saving_drawn.p95,
+            **{f"saving_over_all_on_{level}": self.over_all_on[level] for level in LEVELS},
+            "least_on": int(self.day.on.min()),
+            "most_on": int(self.day.on.max()),
+            "woken_per_day": self.day.woken,
+            "waking_kwh": self.day.waking / _KWH,
+        }
+
+
+@dataclass(frozen=True)
+class PowerSwing:
+    """What one input does to a saving, all others typical.
+
+    Parameters
+    ----------
+    name : str
+    value : Range
+    saving : tuple of float
+        With the input low and high.
+    """
+
+    name: str
+    value: Range
+    saving: tuple[float, float]
+
+
+@dataclass(frozen=True)
+class PowerComparison:
+    """Power of several GPUs; the first is the reference.
+
+    Parameters
+    ----------
+    question : PowerQuestion
+    curve : LoadCurve
+    packages : tuple of PackagePower
+    days : tuple of GpuDay
+    swings : tuple of PowerSwing
+        Of the second GPU's saving under `swing_policy`, largest first; none for one GPU.
+    swing_policy : str
+    by_size : mapping from (gpu, policy) to tuple of (reference GPUs, saving)
+        Typical saving over the same policy of the reference, for blocks of other sizes.
+    cooling : tuple of Cooled
+    """
+
+    question: PowerQuestion
+    curve: LoadCurve
+    packages: tuple[PackagePower, ...]
+    days: tuple[GpuDay, ...]
+    swings: tuple[PowerSwing, ...]
+    swing_policy: str
+    by_size: Mapping[tuple[str, str], tuple[tuple[int, float], ...]]
+    cooling: tuple[Cooled, ...]
+    loads: Array = field(default_factory=lambda: np.linspace(0, 1, _POINTS))
+
+    @property
+    def reference(self) -> Gpu:
+        """The first GPU."""
+        return self.packages[0].gpu
+
+    def day(self, gpu: str, policy: str) -> GpuDay:
+        """Return the day of a GPU under a policy."""
+        return next(each for each in self.days if (each.gpu, each.policy) == (gpu, policy))
+
+    def rows(self) -> list[dict[str, Any]]:
+        """A flat row per GPU and policy."""
+        return [day.row() for day in self.days]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data, units in the keys."""
+        return {
+            "reference": self.reference.name,
+            "curve": {
+                "name": self.curve.name,
+                "hours": self.curve.hours.tolist(),
+                "loads": self.curve.loads.tolist(),
+            },
+            "packages": [package.to_dict() for package in self.packages],
+            "days": [
+                day.row() | {"power_w": day.day.power.tolist(), "on": day.day.on.tolist()}
+                for day in self.days
+            ],
+            "swing_policy": self.swing_policy,
+            "inputs": [
+                {
+                    "input": swing.name,
+                    **{level: swing.value.at(level) for level in LEVELS},
+                    "mark": swing.value.mark,
+                    "source": swing.value.source,
+                    "saving_low": swing.saving[0],
+                    "saving_high": swing.saving[1],
+                }
+                for swing in self.swings
+            ],
+            "by_size": [
+                {"gpu": gpu, "policy": policy, "reference_gpus": n, "saving": saving}
+                for (gpu, policy), points in self.by_size.items()
+                for n, saving in points
+            ],
+            "cooling": [
+                {
+                    "gpu": each.gpu,
+                    "cooling": each.cooling,
+                    "sink": each.sink,
+                    "package_w": each.package,
+                    "density_w_per_m2": each.density,
+                    "junction_c": each.junction,
+                    "allowed_w": {level: each.allowed.at(level) for level in LEVELS},
+                    "clock": each.clock,
+                    "clock_bound": each.clock_bound,
+                    "gpus_per_rack": dict(zip(LEVELS, each.per_rack, strict=True)),
+                    "racks": dict(zip(LEVELS, each.racks, strict=True)),
+                }
+                for each in self.cooling
+            ],
+        }
+
+
+class _Case:
+    """What every GPU of one comparison is worked out with."""
+
+    def __init__(
+        self,
+        gpus: Sequence[Gpu],
+        asked: PowerQuestion,
+        book: PowerBook,
+        optics: Optics | None,
+        known: Mapping[str, Gpu] | None,
+    ) -> None:
+        self.gpus, self.asked, self.book = gpus, asked, book
+        self.setting = Setting.of(gpus, book, asked.model, asked.activity, optics, known)
+        self.inputs = power_inputs(gpus, self.setting)
+        self.curve = find_curve(asked.curve, book)
+        self.levels = {level: at_level(self.inputs, level) for level in LEVELS}
+
+    def parts(self, gpu: Gpu, values: Mapping[str, Any]) -> Parts:
+        return power_parts(gpu, self.setting, values)
+
+    def day(self, gpu: Gpu, policy: str, values: Mapping[str, Any], count: int | None = None) -> Day:
+        block = blocks_of(self.gpus, self.asked, count)[self.gpus.index(gpu)]
+        return live_a_day(block, self.parts(gpu, values), self.curve, policy, values)
+
+    def saving(self, gpu: Gpu, policy: str, values: Mapping[str, Any], count: int | None = None) -> Any:
+        first = self.day(self.gpus[0], policy, values, count).energy
+        return 1 - self.day(gpu, policy, values, count).energy / first
+
+    def power_by_load(self, gpu: Gpu, policy: str, loads: Array) -> Array:
+        values = self.levels["typical"]
+        block, parts = blocks_of(self.gpus, self.asked)[self.gpus.index(gpu)], self.parts(gpu, values)
+        choice = POWER_POLICIES[policy](block, parts, loads, values)
+        return np.asarray(cluster_power(block, parts, loads, choice, values))
+
+
+def _package(case: _Case, gpu: Gpu) -> PackagePower:
+    asked, typical = case.asked, case.levels["typical"]
+    load, clock = check_load(asked.load), check_clock(asked.clock, typical)
+    if load * typical["compute in use"] > clock * (1 + 1e-9):
+        raise UsageError(
+            f"clock: found {clock:g} for a load of {load:g}, expected at least "
+            f"{load * typical['compute in use']:.4g}, or a smaller load"
+        )
+    split = {level: case.parts(gpu, values) for level, values in case.levels.items()}
+    cap = None
+    if asked.cap is not None:
+        cap = clock_for_cap(split["typical"], asked.cap * _share(case.gpus[0], gpu), typical)
+    return PackagePower(
+        gpu,
+        {level: part_powers(split[level], load, clock, case.levels[level]) for level in LEVELS},
+        {level: float(split[level].idle + split[level].light_static) for level in LEVELS},
+        {level: float(split[level].gated) for level in LEVELS},
+        {level: float(split[level].full) for level in LEVELS},
+        cap,
+    )
+
+
+def _share(reference: Gpu, gpu: Gpu) -> float:
+    """TDP of a GPU over that of the reference: its share of a cap."""
+    return gpu.need("tdp", "its power").typical / reference.need("tdp", "its power").typical
+
+
+def _days(case: _Case, drawn: Mapping[str, Array], loads: Array) -> tuple[GpuDay, ...]:
+    found, first = [], case.gpus[0]
+    with_all = {level: case.day(first, "all_on", values).energy for level, values in case.levels.items()}
+    for policy in case.asked.policies:
+        base = {level: case.day(first, policy, values).energy for level, values in case.levels.items()}
+        base_drawn = case.day(first, policy, drawn).energy
+        for gpu in case.gpus:
+            days = {level: case.day(gpu, policy, values) for level, values in case.levels.items()}
+            energy = {level: day.energy for level, day in days.items()}
+            more = case.day(gpu, policy, drawn).energy if gpu is not first else base_drawn
+            found.append(
+                GpuDay(
+                    gpu.name,
+                    blocks_of(case.gpus, case.asked)[case.gpus.index(gpu)].count,
+                    policy,
+                    {level: value / _KWH for level, value in energy.items()},
+                    Spread.of(more / _KWH),
+                    {level: 1 - value / base[level] for level, value in energy.items()},
+                    Spread.of(1 - more / base_drawn),
+                    {level: 1 - value / with_all[level] for level, value in energy.items()},
+                    days["typical"],
+                    case.power_by_load(gpu, policy, loads),
+                )
+            )
+    return tuple(found)
+
+
+def _swings(case: _Case, policy: str) -> tuple[PowerSwing, ...]:
+    if len(case.gpus) < 2:
+        return ()
+    found = []
+    for name, value in case.inputs.items():
+        if value.exact:
+            continue
+        ends = [case.levels["typical"] | {name: end} for end in (value.low, value.high)]
+        low, high = (float(case.saving(case.gpus[1], policy, each)) for each in ends)
+        found.append(PowerSwing(name, value, (low, high)))
+    return tuple(sorted(found, key=lambda s: -abs(s.saving[1] - s.saving[0])))
+
+
+def _by_size(case: _Case) -> dict[tuple[str, str], tuple[tuple[int, float], ...]]:
+    asked, typical = case.asked, case.levels["typical"]
+    sizes = sorted({*(n for n in SIZES if n >= asked.least_count), asked.count})
+    return {
+        (gpu.name, policy): tuple((n, float(case.saving(gpu, policy, typical, n))) for n in sizes)
+        for gpu in case.gpus[1:]
+        for policy in asked.policies
+    }
+
+
+def _cooling(case: _Case) -> tuple[Cooled, ...]:
+    asked, typical, found = case.asked, case.levels["typical"], []
+    beside = case.book.overhead()
+    for gpu, block in zip(case.gpus, blocks_of(case.gpus, asked, asked.racked), strict=True):
+        share = gpu.need("die_area", "its cooling").typical * gpu.dies.typical
+        share /= case.gpus[0].need("die_area", "its cooling").typical * case.gpus[0].dies.typical
+        for name in asked.cooling:
+            sinks = (min(share, 1.0), 1.0) if share < 1 else (1.0,)
+            for sink in sinks:
+                how = case.book.cooler(name)
+                parts = case.parts(gpu, typical)
+                found.append(cooled(gpu, parts, typical, how, beside, block.count, sink))
+    return tuple(found)
+
+
+def compare_power(
+    gpus: Sequence[Gpu],
+    asked: PowerQuestion | None = None,
+    *,
+    book: PowerBook | None = None,
+    optics: Optics | None = None,
+    known: Mapping[str, Gpu] | None = None,
+    samples: int = 2000,
+    seed: int = 0,
+    workers: int = 1,
+) -> PowerComparison:
+    """Work out the power of GPUs, over a day by policy, and how they are cooled.
+
+    Parameters
+    ----------
+    gpus : sequence of Gpu
+        The first is the reference.
+    asked : PowerQuestion, optional
+    book : PowerBook, optional
+        Default: what ships.
+    optics : Optics, optional
+        Default: what ships.
+    known : mapping from str to Gpu, optional
+        Where GPUs are found of whose TDP others are a share. Default: what ships.
+    samples : int
+        Draws: every input from its triangle by itself, the same draw for all GPUs.
+    seed, workers : int
+        The same seed gives the same answer for any number of workers.
+
+    Returns
+    -------
+    PowerComparison
+
+    Raises
+    ------
+    UsageError, UnknownNameError, FaultsError
+        If there is no GPU, or two alike, or a record lacks something, or a number is out of bounds.
+
+    Examples
+    --------
+    >>> from topo_sim.gpus import load_gpus
+    >>> found = compare_power([load_gpus()[name] for name in ("h100", "lite")], samples=100)
+    >>> found.day("lite", "all_on").count, round(found.packages[0].full["typical"])
+    (4, 700)
+    """
+    question = asked or PowerQuestion()
+    names = [gpu.name for gpu in gpus]
+    if not gpus or len(set(names)) < len(names):
+        raise UsageError(f"GPUs: found {', '.join(names) or 'none'}, expected at least one, and none twice")
+    for policy in question.policies:
+        POWER_POLICIES[policy]
+    chosen = load_power() if book is None else book
+    case = _Case(list(gpus), question, chosen, optics, known)
+    loads = np.linspace(0, 1, _POINTS)
+    packages = tuple(_package(case, gpu) for gpu in gpus)
+    days = _days(case, draw(case.inputs, samples, seed, workers), loads)
+    policy = "gate" if "gate" in question.policies else question.policies[-1]
+    return PowerComparison(
+        question,
+        case.curve,
+        packages,
+        days,
+        _swings(case, policy),
+        policy,
+        _by_size(case),
+        _cooling(case),
+        loads,
+    )
