@@ -1,21 +1,18 @@
 """Power of GPUs side by side: one package, a block of them over a day by policy, cooling."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from topo_sim.base import UsageError
-from topo_sim.base.files import LEVELS, Range
+from topo_sim.base.files import LEVELS
 from topo_sim.gpus.catalogue import Gpu
 from topo_sim.gpus.power import (
-    PARTS,
     POWER_POLICIES,
     Cooled,
     Day,
-    LoadCurve,
     Parts,
     PowerBook,
     Setting,
@@ -36,214 +33,19 @@ from topo_sim.gpus.uncertainty import draw
 from topo_sim.optics import Optics
 from topo_sim.studies.gpu_cost import Spread
 from topo_sim.studies.power_blocks import PowerQuestion, blocks_of
+from topo_sim.studies.power_results import (
+    KWH,
+    POINTS,
+    GpuDay,
+    PackagePower,
+    PowerComparison,
+    PowerSwing,
+)
 
-__all__ = ["GpuDay", "PackagePower", "PowerComparison", "PowerSwing", "compare_power"]
+__all__ = ["SIZES", "compare_power"]
 
 Array = NDArray[np.float64]
-_KWH = 3.6e6
-_POINTS = 201
 SIZES = (1, 2, 4, 8, 16, 64)
-
-
-@dataclass(frozen=True)
-class PackagePower:
-    """Power of one package.
-
-    Parameters
-    ----------
-    gpu : Gpu
-    parts : mapping from level to mapping from part to float, W
-        At the load and clock asked for.
-    idle, gated, full : mapping from level to float, W
-        Without work (modules included), switched off, everything in full use at the rated clock.
-    cap_clock : float or None
-        Highest clock within the cap asked for; None without a cap.
-    """
-
-    gpu: Gpu
-    parts: Mapping[str, Mapping[str, float]]
-    idle: Mapping[str, float]
-    gated: Mapping[str, float]
-    full: Mapping[str, float]
-    cap_clock: float | None
-
-    def total(self, level: str = "typical") -> float:
-        """Power at the load and clock asked for, W."""
-        return sum(self.parts[level].values())
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain data, units in the keys."""
-        return {
-            "gpu": self.gpu.name,
-            "tdp_w": self.gpu.need("tdp", "its power").typical,
-            "parts_w": {level: dict(parts) for level, parts in self.parts.items()},
-            "total_w": {level: self.total(level) for level in LEVELS},
-            "idle_w": dict(self.idle),
-            "gated_w": dict(self.gated),
-            "full_w": dict(self.full),
-            "clock_within_cap": self.cap_clock,
-        }
-
-
-@dataclass(frozen=True)
-class GpuDay:
-    """A block of GPUs over a day under one policy.
-
-    Parameters
-    ----------
-    gpu : str
-    count : int
-    policy : str
-    energy : mapping from level to float, kWh
-        Every input at that level.
-    drawn : Spread, kWh
-    saving : mapping from level to float
-        Share of the reference's energy under the same policy that is saved; negative where more is used.
-    saving_drawn : Spread
-    over_all_on : mapping from level to float
-        Share saved of what the reference draws with everything on.
-    day : Day
-        Typical.
-    load_power : ndarray of float, W
-        Typical, at loads from 0 to 1.
-    """
-
-    gpu: str
-    count: int
-    policy: str
-    energy: Mapping[str, float]
-    drawn: Spread
-    saving: Mapping[str, float]
-    saving_drawn: Spread
-    over_all_on: Mapping[str, float]
-    day: Day
-    load_power: Array
-
-    def row(self) -> dict[str, Any]:
-        """Flat row, units in the keys."""
-        return {
-            "gpu": self.gpu,
-            "gpus": self.count,
-            "policy": self.policy,
-            **{f"energy_{level}_kwh": self.energy[level] for level in LEVELS},
-            **self.drawn.to_dict("_kwh"),
-            **{f"saving_{level}": self.saving[level] for level in LEVELS},
-            "saving_p5": self.saving_drawn.p5,
-            "saving_p95": self.saving_drawn.p95,
-            **{f"saving_over_all_on_{level}": self.over_all_on[level] for level in LEVELS},
-            "least_on": int(self.day.on.min()),
-            "most_on": int(self.day.on.max()),
-            "woken_per_day": self.day.woken,
-            "waking_kwh": self.day.waking / _KWH,
-        }
-
-
-@dataclass(frozen=True)
-class PowerSwing:
-    """What one input does to a saving, all others typical.
-
-    Parameters
-    ----------
-    name : str
-    value : Range
-    saving : tuple of float
-        With the input low and high.
-    """
-
-    name: str
-    value: Range
-    saving: tuple[float, float]
-
-
-@dataclass(frozen=True)
-class PowerComparison:
-    """Power of several GPUs; the first is the reference.
-
-    Parameters
-    ----------
-    question : PowerQuestion
-    curve : LoadCurve
-    packages : tuple of PackagePower
-    days : tuple of GpuDay
-    swings : tuple of PowerSwing
-        Of the second GPU's saving under `swing_policy`, largest first; none for one GPU.
-    swing_policy : str
-    by_size : mapping from (gpu, policy) to tuple of (reference GPUs, saving)
-        Typical saving over the same policy of the reference, for blocks of other sizes.
-    cooling : tuple of Cooled
-    """
-
-    question: PowerQuestion
-    curve: LoadCurve
-    packages: tuple[PackagePower, ...]
-    days: tuple[GpuDay, ...]
-    swings: tuple[PowerSwing, ...]
-    swing_policy: str
-    by_size: Mapping[tuple[str, str], tuple[tuple[int, float], ...]]
-    cooling: tuple[Cooled, ...]
-    loads: Array = field(default_factory=lambda: np.linspace(0, 1, _POINTS))
-
-    @property
-    def reference(self) -> Gpu:
-        """The first GPU."""
-        return self.packages[0].gpu
-
-    def day(self, gpu: str, policy: str) -> GpuDay:
-        """Return the day of a GPU under a policy."""
-        return next(each for each in self.days if (each.gpu, each.policy) == (gpu, policy))
-
-    def rows(self) -> list[dict[str, Any]]:
-        """A flat row per GPU and policy."""
-        return [day.row() for day in self.days]
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain data, units in the keys."""
-        return {
-            "reference": self.reference.name,
-            "curve": {
-                "name": self.curve.name,
-                "hours": self.curve.hours.tolist(),
-                "loads": self.curve.loads.tolist(),
-            },
-            "packages": [package.to_dict() for package in self.packages],
-            "days": [
-                day.row() | {"power_w": day.day.power.tolist(), "on": day.day.on.tolist()}
-                for day in self.days
-            ],
-            "swing_policy": self.swing_policy,
-            "inputs": [
-                {
-                    "input": swing.name,
-                    **{level: swing.value.at(level) for level in LEVELS},
-                    "mark": swing.value.mark,
-                    "source": swing.value.source,
-                    "saving_low": swing.saving[0],
-                    "saving_high": swing.saving[1],
-                }
-                for swing in self.swings
-            ],
-            "by_size": [
-                {"gpu": gpu, "policy": policy, "reference_gpus": n, "saving": saving}
-                for (gpu, policy), points in self.by_size.items()
-                for n, saving in points
-            ],
-            "cooling": [
-                {
-                    "gpu": each.gpu,
-                    "cooling": each.cooling,
-                    "sink": each.sink,
-                    "package_w": each.package,
-                    "density_w_per_m2": each.density,
-                    "junction_c": each.junction,
-                    "allowed_w": {level: each.allowed.at(level) for level in LEVELS},
-                    "clock": each.clock,
-                    "clock_bound": each.clock_bound,
-                    "gpus_per_rack": dict(zip(LEVELS, each.per_rack, strict=True)),
-                    "racks": dict(zip(LEVELS, each.racks, strict=True)),
-                }
-                for each in self.cooling
-            ],
-        }
 
 
 class _Case:
@@ -323,8 +125,8 @@ def _days(case: _Case, drawn: Mapping[str, Array], loads: Array) -> tuple[GpuDay
                     gpu.name,
                     blocks_of(case.gpus, case.asked)[case.gpus.index(gpu)].count,
                     policy,
-                    {level: value / _KWH for level, value in energy.items()},
-                    Spread.of(more / _KWH),
+                    {level: value / KWH for level, value in energy.items()},
+                    Spread.of(more / KWH),
                     {level: 1 - value / base[level] for level, value in energy.items()},
                     Spread.of(1 - more / base_drawn),
                     {level: 1 - value / with_all[level] for level, value in energy.items()},
@@ -362,14 +164,11 @@ def _cooling(case: _Case) -> tuple[Cooled, ...]:
     asked, typical, found = case.asked, case.levels["typical"], []
     beside = case.book.overhead()
     for gpu, block in zip(case.gpus, blocks_of(case.gpus, asked, asked.racked), strict=True):
-        share = gpu.need("die_area", "its cooling").typical * gpu.dies.typical
-        share /= case.gpus[0].need("die_area", "its cooling").typical * case.gpus[0].dies.typical
-        for name in asked.cooling:
-            sinks = (min(share, 1.0), 1.0) if share < 1 else (1.0,)
-            for sink in sinks:
-                how = case.book.cooler(name)
-                parts = case.parts(gpu, typical)
-                found.append(cooled(gpu, parts, typical, how, beside, block.count, sink))
+        area = gpu.need("die_area", "its cooling").typical * gpu.dies.typical
+        for how in (case.book.cooler(name) for name in asked.cooling):
+            share = area / how.sink_for.typical
+            for sink in (share, 1.0) if share < 1 else (share,):
+                found.append(cooled(gpu, case.parts(gpu, typical), typical, how, beside, block.count, sink))
     return tuple(found)
 
 
@@ -426,7 +225,7 @@ def compare_power(
         POWER_POLICIES[policy]
     chosen = load_power() if book is None else book
     case = _Case(list(gpus), question, chosen, optics, known)
-    loads = np.linspace(0, 1, _POINTS)
+    loads = np.linspace(0, 1, POINTS)
     packages = tuple(_package(case, gpu) for gpu in gpus)
     days = _days(case, draw(case.inputs, samples, seed, workers), loads)
     policy = "gate" if "gate" in question.policies else question.policies[-1]

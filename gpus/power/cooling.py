@@ -52,8 +52,8 @@ def most_power(cooling: Cooling, area: float, sink: float = 1.0, level: str = "t
 
     >>> from topo_sim.gpus.power.models import load_power
     >>> air = load_power().cooler("air")
-    >>> round(most_power(air, 814e-6)), round(most_power(air, 203.5e-6)), round(most_power(air, 203.5e-6, 0.25))
-    (764, 384, 191)
+    >>> [round(most_power(air, area * 1e-6, sink)) for area, sink in ((814, 1), (203.5, 1), (203.5, 0.25))]
+    [764, 384, 191]
     """
     for name, value in (("die area", area), ("sink", sink)):
         if not (isinstance(value, (int, float)) and 0 < value < math.inf):

@@ -5,6 +5,7 @@ import io
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from os import PathLike
 from pathlib import Path
 
@@ -61,7 +62,7 @@ def check_day(hours: Sequence[float], loads: Sequence[float], name: str) -> None
         raise UsageError(f"{name}: found {len(hours)} steps, expected at most {_MOST_STEPS}, one a minute")
     if hours[0] != 0:
         raise UsageError(f"{name}: found {hours[0]:g} as its first hour, expected 0")
-    for before, after in zip(hours, hours[1:], strict=False):
+    for before, after in pairwise(hours):
         if not before < after < DAY:
             raise UsageError(
                 f"{name}: found hour {after:g} after {before:g}, expected hours that rise and stay below 24"

@@ -203,9 +203,7 @@ def gate_dvfs(block: Block, parts: Parts, load: Any, values: Values) -> Choice:
     Power of one GPU is convex in its load at the lowest clock that carries it, so that of k GPUs is convex in
     k: halving the choices by whether one unit more draws less finds the least.
     """
-    shape = np.broadcast_shapes(
-        np.shape(load), np.shape(draw_of(parts, np.asarray(load) * 0.0, 1.0, values))
-    )
+    shape = np.broadcast_shapes(np.shape(load), np.shape(draw_of(parts, np.asarray(load) * 0.0, 1.0, values)))
     low = np.broadcast_to(fewest(block, load), shape).copy()
     high = np.full(shape, block.units, dtype=np.int64)
 

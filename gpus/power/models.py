@@ -88,6 +88,7 @@ class Cooling(Record):
     inlet_c: _Degrees
     most_c: _Degrees
     sink_k_per_w: _Resistance
+    sink_for: Annotated[Range, Ranged("area", above=True)]
     spread_k_mm2_per_w: Annotated[Range, Ranged("number")]
     most_per_package: _SomePower
     rack: _SomePower

@@ -259,7 +259,8 @@ def power_parts(gpu: Gpu, setting: Setting, values: Values) -> Parts:
         _changed(gpu, basis, size, split, setting, values)
     refresh = gpu.memory.typical / 1e9 * values["refresh_per_gb"]
     for name, value in {**split, "static": split["static"] - refresh}.items():
-        if not np.all(np.asarray(value) > 0):
+        found = np.asarray(value)
+        if not np.all(found >= 0 if name in ("memory", "network") else found > 0):
             raise UsageError(
                 f"{gpu.name}: found a TDP of {tdp:g} W, which leaves nothing for {name} under the model "
                 f"{setting.model.name}, expected more, or another model"
