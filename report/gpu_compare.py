@@ -100,9 +100,10 @@ def _spares(axes: Axes, result: GpuComparison) -> None:
         spares = np.arange(min(fleet.cluster.count, int(np.ceil(most / fleet.share))) + 1)
         chance = np.maximum(shortage(fleet.cluster.count, spares, fleet.share_down), 1e-12)
         rate = f"{fleet.row()['rate_per_year']:.3g} failures a year"
+        i = names.index(fleet.gpu)
         axes.plot(
             spares * fleet.share, chance, marker="o", markersize=3.5, linewidth=1.4,
-            color=COLOURS[names.index(fleet.gpu) % len(COLOURS)], linestyle=_ENDS["given" if fleet.gpu == names[0] else fleet.end],
+            color=COLOURS[i % len(COLOURS)], linestyle=_ENDS[fleet.end if i else "given"],
             label=f"{fleet.cluster.count} {fleet.name}: {rate}",
         )  # fmt: skip
     axes.axhline(result.question.risk, color="#444444", linestyle="--", linewidth=1.0)

@@ -1,6 +1,6 @@
 """Power of GPUs side by side: one package, a block of them over a day by policy, cooling."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -45,6 +45,7 @@ from topo_sim.studies.power_results import (
 __all__ = ["SIZES", "compare_power"]
 
 Array = NDArray[np.float64]
+Progress = Callable[[int, int, str], None]
 SIZES = (1, 2, 4, 8, 16, 64)
 
 
@@ -110,13 +111,18 @@ def _share(reference: Gpu, gpu: Gpu) -> float:
     return gpu.need("tdp", "its power").typical / reference.need("tdp", "its power").typical
 
 
-def _days(case: _Case, drawn: Mapping[str, Array], loads: Array) -> tuple[GpuDay, ...]:
-    found, first = [], case.gpus[0]
+def _days(
+    case: _Case, drawn: Mapping[str, Array], loads: Array, progress: Progress | None
+) -> tuple[GpuDay, ...]:
+    found: list[GpuDay] = []
+    first, total = case.gpus[0], len(case.gpus) * len(case.asked.policies)
     with_all = {level: case.day(first, "all_on", values).energy for level, values in case.levels.items()}
     for policy in case.asked.policies:
         base = {level: case.day(first, policy, values).energy for level, values in case.levels.items()}
         base_drawn = case.day(first, policy, drawn).energy
         for gpu in case.gpus:
+            if progress is not None:
+                progress(len(found), total, f"{gpu.name}, {policy}")
             days = {level: case.day(gpu, policy, values) for level, values in case.levels.items()}
             energy = {level: day.energy for level, day in days.items()}
             more = case.day(gpu, policy, drawn).energy if gpu is not first else base_drawn
@@ -150,9 +156,18 @@ def _swings(case: _Case, policy: str) -> tuple[PowerSwing, ...]:
     return tuple(sorted(found, key=lambda s: -abs(s.saving[1] - s.saving[0])))
 
 
+def _holds(case: _Case, count: int) -> bool:
+    """Say whether blocks of another size hold their part of what is resident: they are whole GPUs."""
+    try:
+        blocks_of(case.gpus, case.asked, count)
+    except UsageError:
+        return False
+    return True
+
+
 def _by_size(case: _Case) -> dict[tuple[str, str], tuple[tuple[int, float], ...]]:
     asked, typical = case.asked, case.levels["typical"]
-    sizes = sorted({*(n for n in SIZES if n >= asked.least_count), asked.count})
+    sizes = sorted({*(n for n in SIZES if n >= asked.least_count and _holds(case, n)), asked.count})
     return {
         (gpu.name, policy): tuple((n, float(case.saving(gpu, policy, typical, n))) for n in sizes)
         for gpu in case.gpus[1:]
@@ -161,14 +176,17 @@ def _by_size(case: _Case) -> dict[tuple[str, str], tuple[tuple[int, float], ...]
 
 
 def _cooling(case: _Case) -> tuple[Cooled, ...]:
-    asked, typical, found = case.asked, case.levels["typical"], []
+    asked, typical = case.asked, case.levels["typical"]
+    found: list[Cooled] = []
     beside = case.book.overhead()
-    for gpu, block in zip(case.gpus, blocks_of(case.gpus, asked, asked.racked), strict=True):
+    in_racks = PowerQuestion(count=asked.racked, precision=asked.precision)
+    for gpu, block in zip(case.gpus, blocks_of(case.gpus, in_racks), strict=True):
         area = gpu.need("die_area", "its cooling").typical * gpu.dies.typical
         for how in (case.book.cooler(name) for name in asked.cooling):
             share = area / how.sink_for.typical
-            for sink in (share, 1.0) if share < 1 else (share,):
-                found.append(cooled(gpu, case.parts(gpu, typical), typical, how, beside, block.count, sink))
+            sinks = (share, 1.0) if share < 1 else (share,)
+            parts = case.parts(gpu, typical)
+            found += [cooled(gpu, parts, typical, how, beside, block.count, sink) for sink in sinks]
     return tuple(found)
 
 
@@ -182,6 +200,7 @@ def compare_power(
     samples: int = 2000,
     seed: int = 0,
     workers: int = 1,
+    progress: Progress | None = None,
 ) -> PowerComparison:
     """Work out the power of GPUs, over a day by policy, and how they are cooled.
 
@@ -200,6 +219,8 @@ def compare_power(
         Draws: every input from its triangle by itself, the same draw for all GPUs.
     seed, workers : int
         The same seed gives the same answer for any number of workers.
+    progress : callable, optional
+        Called as ``progress(done, total, what)``.
 
     Returns
     -------
@@ -227,7 +248,7 @@ def compare_power(
     case = _Case(list(gpus), question, chosen, optics, known)
     loads = np.linspace(0, 1, POINTS)
     packages = tuple(_package(case, gpu) for gpu in gpus)
-    days = _days(case, draw(case.inputs, samples, seed, workers), loads)
+    days = _days(case, draw(case.inputs, samples, seed, workers), loads, progress)
     policy = "gate" if "gate" in question.policies else question.policies[-1]
     return PowerComparison(
         question,

@@ -4,7 +4,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from topo_sim.commands.common import emit, examples, output_options, parse_quantities, seed_option
+from topo_sim.commands.common import (
+    emit,
+    examples,
+    output_options,
+    parse_quantities,
+    progress_bar,
+    seed_option,
+)
 from topo_sim.commands.gpu.common import catalogue_option
 from topo_sim.commands.optics.pictures import check_pictures, draw, picture_option
 
@@ -122,16 +129,18 @@ def _solve(
         headroom=options["headroom"],
         racked=options["racked"],
     )
-    return compare_power(
-        [find_gpu(name, known) for name in names],
-        asked,
-        book=load_power(options["files"]),
-        optics=load_optics(options["media"]),
-        known=known,
-        samples=options["samples"],
-        seed=seed,
-        workers=options["workers"],
-    )
+    with progress_bar("power") as progress:
+        return compare_power(
+            [find_gpu(name, known) for name in names],
+            asked,
+            book=load_power(options["files"]),
+            optics=load_optics(options["media"]),
+            known=known,
+            samples=options["samples"],
+            seed=seed,
+            workers=options["workers"],
+            progress=progress,
+        )
 
 
 def _figure(result: "PowerComparison") -> "Figure":

@@ -16,6 +16,7 @@ __all__ = ["Day", "live_a_day"]
 
 Array = NDArray[np.float64]
 _HOUR = 3600.0
+_ROUNDING = 1e-6
 
 
 @dataclass(frozen=True)
@@ -92,10 +93,11 @@ def live_a_day(
     seconds = curve.lengths * _HOUR
     started = on_ahead(block, choice.on)
     gated = choice.rest == "gated"
-    if gated and started.any() and float(np.max(values["wake_time"])) > seconds.min():
+    longest = float(np.max(values["wake_time"]))
+    if gated and started.any() and longest > seconds.min() * (1 + _ROUNDING):
         raise UsageError(
-            f"{curve.name}: found steps of {seconds.min():g} s where GPUs need up to "
-            f"{float(np.max(values['wake_time'])):g} s to wake up, expected longer steps"
+            f"{curve.name}: found steps of {seconds.min():g} s where GPUs need up to {longest:g} s to wake "
+            "up, expected longer steps, or a shorter wake_time in a file of models"
         )
     woken = started.sum(axis=0) * float(gated)
     static = parts.static + parts.refresh + parts.light_static

@@ -4,8 +4,8 @@ import math
 
 import numpy as np
 import pytest
-
 from tests import naive_power
+
 from topo_sim.base import FaultsError, UnknownNameError, UsageError
 from topo_sim.gpus import load_gpus
 from topo_sim.gpus.power import (
@@ -43,7 +43,8 @@ def real(name, level="typical", activity="full"):
 
 
 @pytest.mark.parametrize(
-    ("load", "on"), [(0.0, 1), (1e-12, 1), (0.25, 1), (0.2500001, 2), (0.5, 2), (0.75, 3), (0.7500001, 4), (1, 4)]
+    ("load", "on"),
+    [(0.0, 1), (1e-12, 1), (0.25, 1), (0.2500001, 2), (0.5, 2), (0.75, 3), (0.7500001, 4), (1, 4)],
 )
 def test_four_quarters_carry_a_load_with(load, on):
     assert int(fewest(Block(4, 0.25), load)) == on
@@ -66,7 +67,7 @@ def test_units_headroom_and_what_must_stay():
 
 
 def test_small_gpus_gain_only_where_the_load_fits_in_three_of_four():
-    """Ideal quarters, 200 W static in all: each one that is off saves 50 W, and at full use nothing is saved."""
+    """Ideal quarters, 200 W static in all: each one that is off saves 50 W, and none does above 3/4."""
     for load, saved in ((0.1, 150), (0.25, 150), (0.4, 100), (0.75, 50), (0.76, 0), (1.0, 0)):
         big, _ = power_of(Block(1, 1.0), BIG, load, "gate", FLAT)
         small, _ = power_of(Block(4, 0.25), SMALL, load, "gate", FLAT)
@@ -90,7 +91,9 @@ def test_four_small_gpus_as_one_unit_are_one_big_one():
 
 @pytest.mark.parametrize("policy", list(POWER_POLICIES))
 @pytest.mark.parametrize("level", ["low", "typical", "high"])
-@pytest.mark.parametrize(("count", "unit", "least"), [(1, 1, 1), (4, 1, 1), (10, 3, 1), (16, 4, 7), (37, 1, 2)])
+@pytest.mark.parametrize(
+    ("count", "unit", "least"), [(1, 1, 1), (4, 1, 1), (10, 3, 1), (16, 4, 7), (37, 1, 2)]
+)
 def test_power_as_the_slow_twin_that_tries_everything(policy, level, count, unit, least):
     parts, v = real("lite", level, "decode" if count == 16 else "full")
     block = Block(count, 1 / count, unit, least)
@@ -141,14 +144,20 @@ def test_a_day_over_draws_is_that_of_each_draw():
         both = live_a_day(Block(4, 0.25), SMALL, curve, policy, values)
         for i in range(2):
             one = {name: float(value[i]) for name, value in values.items()}
-            assert both.energy[i] == pytest.approx(live_a_day(Block(4, 0.25), SMALL, curve, policy, one).energy)
+            assert both.energy[i] == pytest.approx(
+                live_a_day(Block(4, 0.25), SMALL, curve, policy, one).energy
+            )
 
 
 def test_waking_longer_than_a_step_is_refused():
     curve = LoadCurve.of("quick", [0, 0.01], [0.2, 1.0])
-    with pytest.raises(UsageError, match="need up to 300 s to wake up, expected longer steps"):
+    with pytest.raises(UsageError, match="need up to 300 s to wake up, expected longer steps, or a shorter"):
         live_a_day(Block(4, 0.25), SMALL, curve, "gate", FLAT | {"wake_time": 300.0})
     live_a_day(Block(4, 0.25), SMALL, curve, "dvfs", FLAT | {"wake_time": 300.0})
+    even = LoadCurve.of(
+        "even", [k / 12 for k in range(288)], [0.2, 1.0] * 144
+    )  # steps of 300 s but for rounding
+    live_a_day(Block(4, 0.25), SMALL, even, "gate", FLAT | {"wake_time": 300.0})
 
 
 @pytest.mark.parametrize(
@@ -198,7 +207,11 @@ def test_a_curve_of_the_user(tmp_path):
     file = tmp_path / "mine.csv"
     file.write_text("\ufeffHour, Load\n0,0.25\n\n12.5,1\n")
     curve = read_curve(file)
-    assert (curve.hours.tolist(), curve.loads.tolist(), curve.lengths.tolist()) == ([0, 12.5], [0.25, 1], [12.5, 11.5])
+    assert (curve.hours.tolist(), curve.loads.tolist(), curve.lengths.tolist()) == (
+        [0, 12.5],
+        [0.25, 1],
+        [12.5, 11.5],
+    )
     assert find_curve(str(file), BOOK).mean == pytest.approx((0.25 * 12.5 + 11.5) / 24)
 
 
