@@ -13,7 +13,9 @@ from topo_sim.optics.medium import Medium
 __all__ = ["Budget", "Term", "average_to_oma", "link_budget", "most_passes"]
 
 MOST_PASSES = 1000
+LONGEST = 1e9  # m
 _ROUNDING = 1e-9  # dB
+_MOST_TENS = 300
 _OPPOSITE = {"low": "high", "typical": "typical", "high": "low"}
 _NOTHING = Range(0.0, 0.0, 0.0)
 
@@ -168,7 +170,8 @@ class Budget:
 
     def laser_factor(self, level: str = "typical") -> float:
         """Return that power over the laser's own; below 1 where there is slack."""
-        return float(10 ** (-self.slack().at(level) / 10))
+        lacking = -self.slack().at(level) / 10
+        return float(10**lacking) if lacking < _MOST_TENS else math.inf
 
     def to_dict(self) -> dict[str, Any]:
         """Everything, with units in the keys.
@@ -293,8 +296,8 @@ def link_budget(
         raise UsageError(f"{medium.name} carries no light, expected an optical medium")
     if not medium.has_budget:
         raise UsageError(f"{medium.name}: found no laser and sensitivity, expected both for a loss budget")
-    if isinstance(length, bool) or not 0 <= length < math.inf:
-        raise UsageError(f"length: found {length!r} m, expected at least 0")
+    if isinstance(length, bool) or not 0 <= length <= LONGEST:
+        raise UsageError(f"length: found {length!r} m, expected 0 to {LONGEST:g} m")
     count = int(switch is not None) if passes is None else passes
     if isinstance(count, bool) or not isinstance(count, int) or not 0 <= count <= MOST_PASSES:
         raise UsageError(f"passes: found {passes!r}, expected an integer from 0 to {MOST_PASSES}")

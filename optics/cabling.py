@@ -1,7 +1,7 @@
 """The cables and light paths of a fabric: what is under each link, and how long it is."""
 
 from collections import Counter, defaultdict
-from collections.abc import Hashable
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,10 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from topo_sim.optics.floorplan import FloorPlan, stand
+from topo_sim.optics.medium import Medium
 from topo_sim.topo import Fabric
 from topo_sim.topo.fabric import OCS
 
-__all__ = ["Cabling", "lay_cables"]
+__all__ = ["Cabling", "lay_cables", "link_latencies"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,6 +91,13 @@ def _switch_of_links(fabric: Fabric, circuits: dict[tuple[int, int], list[int]])
     return found
 
 
+def _rotor_of_links(fabric: Fabric) -> NDArray[np.int64]:
+    """Name a rotor for each mean link: the one that shows the pair first, by `CircuitSchedule.rotor`."""
+    first, rotors = fabric.ranks, fabric.circuit_switches
+    step = (fabric.link_target.astype(np.int64) - fabric.link_source - 1) % fabric.ranks
+    return first + step % rotors
+
+
 def lay_cables(fabric: Fabric, plan: FloorPlan | None = None) -> Cabling:
     """Find what is under each link of a fabric.
 
@@ -125,7 +133,8 @@ def lay_cables(fabric: Fabric, plan: FloorPlan | None = None) -> Cabling:
     else:
         wires = _read_graph(fabric)
         ends = (np.array(wires.source, dtype=np.int64), np.array(wires.target, dtype=np.int64))
-        circuit = _switch_of_links(fabric, wires.circuits)
+        turns = fabric.family == "rotor"
+        circuit = _rotor_of_links(fabric) if turns else _switch_of_links(fabric, wires.circuits)
     length = np.full(fabric.links, np.nan)
     if plan is not None:
         floor = stand(fabric, plan, ends)
@@ -134,3 +143,38 @@ def lay_cables(fabric: Fabric, plan: FloorPlan | None = None) -> Cabling:
         length = floor.lengths(source, np.where(light, circuit, target))
         length[light] += floor.lengths(circuit[light], target[light])
     return Cabling(circuit, length, wires.fibres if wires else {}, dict(wires.media) if wires else {})
+
+
+def link_latencies(
+    fabric: Fabric, length: NDArray[np.float64], media: Mapping[str, Medium], level: str = "typical"
+) -> NDArray[np.float64]:
+    """Latency that media and cables imply for each link, from chip to chip.
+
+    Parameters
+    ----------
+    fabric : Fabric
+    length : ndarray of float64, shape (links,), m
+        As `lay_cables` finds it.
+    media : mapping from str to Medium
+    level : {"low", "typical", "high"}
+
+    Returns
+    -------
+    ndarray of float64, shape (links,), s
+        Serdes, DSP, FEC and the way along the cable; NaN for a medium or a length that is not known.
+
+    Examples
+    --------
+    60 m of fibre take 300 ns, the ends of co-packaged optics 120 ns.
+
+    >>> from topo_sim.optics import load_optics
+    >>> from topo_sim.topo import full_mesh
+    >>> fabric = full_mesh(2, medium="cpo")
+    >>> link_latencies(fabric, np.array([60.0, 60.0]), load_optics().media).round(12).tolist()
+    [4.2e-07, 4.2e-07]
+    """
+    fixed, per_metre = np.full(len(fabric.media), np.nan), np.full(len(fabric.media), np.nan)
+    for i, name in enumerate(fabric.media):
+        if name in media:
+            fixed[i], per_metre[i] = media[name].latency(0.0, level), media[name].delay.at(level)
+    return fixed[fabric.medium] + per_metre[fabric.medium] * length

@@ -1,6 +1,5 @@
 """Types of the fields that records of light have."""
 
-import math
 from typing import Annotated, Any
 
 from pydantic import Field
@@ -23,17 +22,18 @@ __all__ = [
     "about",
 ]
 
+# Upper bounds keep every sum and power of ten finite; none of them is near a real device.
 BITS = 8.0
 NONE = Range(0.0, 0.0, 0.0)
 
-RateRange = Annotated[Range, Ranged("rate", above=True)]
-Energy = Annotated[Range, Ranged("energy per bit")]
+RateRange = Annotated[Range, Ranged("rate", most=1e18, above=True)]
+Energy = Annotated[Range, Ranged("energy per bit", most=1.0)]
 Share = Annotated[Range, Ranged("share", most=1.0)]
 TimeRange = Annotated[Range, Ranged("time")]
-Length = Annotated[Range, Ranged("length")]
-Loss = Annotated[Range, Ranged("loss")]
-LossPerLength = Annotated[Range, Ranged("loss per length")]
-Light = Annotated[Range, Ranged("optical power", least=-math.inf)]
+Length = Annotated[Range, Ranged("length", most=1e9)]
+Loss = Annotated[Range, Ranged("loss", most=1000.0)]
+LossPerLength = Annotated[Range, Ranged("loss per length", most=1e9)]
+Light = Annotated[Range, Ranged("optical power", least=-200.0, most=200.0)]
 Money = Annotated[Range, Ranged("money")]
 Count = Annotated[int, Field(strict=True, ge=0, le=1000)]
 

@@ -5,14 +5,26 @@ from typing import Annotated, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from topo_sim.base import Quantity, UsageError, parse_quantity
 from topo_sim.topo import Fabric
 
 __all__ = ["Floor", "FloorPlan", "stand"]
 
-Length = Annotated[float | str, Quantity("length", positive=False)]
+_MOST = 1e6
+
+
+def _bounded(value: float | str) -> float | str:
+    """Leave room for sums of millions of lengths."""
+    kind = "share" if isinstance(value, str) and "%" in value else "length"
+    if parse_quantity(value, kind) > _MOST:
+        raise ValueError(f"found {value!r}, expected at most {_MOST:g}")
+    return value
+
+
+Length = Annotated[float | str, Quantity("length", positive=False), AfterValidator(_bounded)]
+Share = Annotated[float | str, Quantity("share", positive=False), AfterValidator(_bounded)]
 Count = Annotated[int, Field(strict=True, ge=1, le=1_000_000)]
 
 
@@ -40,9 +52,7 @@ class FloorPlan(BaseModel):
     hall_gap: Length = Field("20 m", description="more than a row's pitch, from hall to hall")
     riser: Length = Field("2 m", description="from a port up to the tray")
     in_rack: Length = Field("1.5 m", description="a cable inside one rack")
-    slack: Annotated[float | str, Quantity("share", positive=False)] = Field(
-        "10 %", description="cable over the way between racks"
-    )
+    slack: Share = Field("10 %", description="cable over the way between racks")
 
     def metres(self, field: str) -> float:
         """Read a length of the plan, m."""

@@ -79,7 +79,7 @@ def shoreline(
     medium : Medium
         With a bandwidth density.
     area : float, m2
-        Of silicon, of all parts together.
+        Of silicon, of all parts together; at most 1.
     aspect : float
         Long edge over short edge; every part has the same.
     parts : int
@@ -119,11 +119,9 @@ def shoreline(
         raise UsageError(
             f"{medium.name}: found no bandwidth density, expected a medium with one (a file can add it)"
         )
-    for name, value in (("area", area), ("aspect", aspect), ("share", share)):
-        if isinstance(value, bool) or not 0 < value < math.inf:
-            raise UsageError(f"{name}: found {value!r}, expected more than 0")
-    if share > 1:
-        raise UsageError(f"share: found {share!r}, expected at most 1")
+    for name, value, most in (("area", area, 1.0), ("aspect", aspect, 1e3), ("share", share, 1.0)):
+        if isinstance(value, bool) or not 0 < value <= most:
+            raise UsageError(f"{name}: found {value!r}, expected more than 0 and at most {most:g}")
     if isinstance(parts, bool) or not isinstance(parts, int) or parts < 1:
         raise UsageError(f"parts: found {parts!r}, expected an integer of at least 1")
     height = math.sqrt(area / parts / aspect)

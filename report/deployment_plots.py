@@ -47,7 +47,7 @@ def _frontier(axes: Axes, phase: PhasePlan) -> None:
 
 
 def _labels(axes: Axes, phase: PhasePlan) -> None:
-    """Number the points, and list them below the curve: it rises, so there is room on the right."""
+    """Give the points numbers, and list them below the curve: it rises, so there is room on the right."""
     lines = []
     for i, each in enumerate(phase.frontier, 1):
         axes.text(

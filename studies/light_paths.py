@@ -161,7 +161,7 @@ def budget_of(
     """
     optics = load_optics(files)
     optics.medium(medium)
-    through = optics.circuit_switch(switch or "generic")
+    through = optics.circuit_switch("generic" if switch is None else switch)
     optics = _changed(optics, medium, terms or {}, through.name, loss)
     count = int(switch is not None) if passes is None else passes
     return _path(optics.medium(medium), optics.circuit_switch(through.name), length, count)

@@ -44,7 +44,7 @@ def numbers(record: Record) -> list[Number]:
     Examples
     --------
     >>> from topo_sim.optics import load_optics
-    >>> [(n.field, n.kind, n.value.typical) for n in numbers(load_optics().medium("cpo"))][1:3]
+    >>> [(n.field, n.kind, n.value.typical) for n in numbers(load_optics().medium("cpo"))[1:3]]
     [('port_rate', 'rate', 200000000000.0), ('energy_per_bit', 'energy per bit', 5.625e-12)]
     """
     found = []

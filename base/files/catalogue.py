@@ -50,7 +50,8 @@ def _describe(error: Mapping[str, Any], model: type[BaseModel]) -> str:
     if kind == "value_error":
         return str(error["ctx"]["error"])
     if kind in _EXPECTED:
-        return f"found {show(error['input'])}, expected {_EXPECTED[kind].format(**error.get('ctx', {}))}"
+        expected = _EXPECTED[kind].format(**error.get("ctx", {})).replace("'", '"')
+        return f"found {show(error['input'])}, expected {expected}"
     return f"found {show(error['input'])}, expected another value ({error['msg']})"
 
 
@@ -95,6 +96,9 @@ def _merge(
     """Lay what is given over the record of the same name, or over the one that it is `like`."""
     if not isinstance(given, Mapping):
         faults.add(place, f"found {show(given)}, expected a mapping with the fields of {name}")
+        return None
+    if given.get("name", name) != name:
+        faults.add((*place, "name"), f"found {show(given['name'])}, expected the key above it, {name}")
         return None
     base: Mapping[str, Any] = known.get(name, {})
     if _LIKE in given:

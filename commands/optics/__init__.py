@@ -3,8 +3,12 @@
 import click
 
 from topo_sim.commands.common import Commands
+from topo_sim.commands.optics.breakeven import breakeven
 from topo_sim.commands.optics.budget import budget
+from topo_sim.commands.optics.codesign import codesign
 from topo_sim.commands.optics.media import media
+from topo_sim.commands.optics.pods import pods
+from topo_sim.commands.optics.schedule import schedule
 
 __all__ = ["optics"]
 
@@ -14,6 +18,6 @@ def optics() -> None:
     """Show what light changes: media, loss budgets, power, circuit schedules, when to reconfigure."""
 
 
-commands: tuple[click.Command, ...] = (media, budget)
+commands: tuple[click.Command, ...] = (media, budget, schedule, breakeven, codesign, pods)
 for command in commands:
     optics.add_command(command)

@@ -5,7 +5,7 @@ from typing import Annotated
 import pytest
 
 from topo_sim.base import FaultsError, UnitError, UsageError
-from topo_sim.base.files import Range, Ranged, Record, read_catalogue
+from topo_sim.base.files import Faults, Range, Ranged, Record, check, extend, read_catalogue
 from topo_sim.base.files import catalogue as module
 
 
@@ -103,3 +103,26 @@ def test_every_fault_of_a_catalogue_is_told_with_its_place(lamps):
     ]
     assert "mine.yaml:2" in lines[0]
     assert 'did you mean "small"' in lines[2]
+
+
+def test_records_over_known_ones():
+    known = {"small": Lamp(name="small", power=Range(1.0, 2.0, 3.0), life=1, about="first")}
+    faults = Faults("a.yaml")
+    found = extend(known, {"small": {"about": "again"}, "new": {"like": "small"}}, Lamp, ("x",), faults)
+    assert found["small"] == Lamp(name="small", power=Range(1.0, 2.0, 3.0), life=1, about="again")
+    assert found["new"].power == Range(1.0, 2.0, 3.0)
+    assert known["small"].about == "first"
+    assert faults.found == []
+    assert extend(known, {"small": {"power": -1}}, Lamp, ("x",), faults) == known
+    assert extend(known, 3, Lamp, ("x",), faults) == known
+    assert [fault.split(": ")[1] for fault in faults.found] == ["x.small.power", "x"]
+
+
+def test_check_says_what_was_expected():
+    faults = Faults("a.yaml")
+    assert check(Lamp, [1], ("x",), faults) is None
+    assert check(Lamp, {"name": 3, "powr": 1}, ("x",), faults) is None
+    texts = "\n".join(faults.found)
+    assert "x: found a list, expected a mapping" in texts
+    assert "x.name: found 3, expected text" in texts
+    assert 'x.powr: unknown key "powr": did you mean "power"?' in texts

@@ -84,6 +84,8 @@ def test_shipped_files_have_no_fault(name):
             "optics.floor_plan.endpoints",
             "an integer",
         ),
+        (TORUS, {"floor_plan": CLOSE | {"row_pitch": 1e300}}, "optics.floor_plan.row_pitch", "at most 1e+06"),
+        (TORUS, {"floor_plan": CLOSE | {"slack": 1e300}}, "optics.floor_plan.slack", "at most 1e+06"),
         (TORUS, {"fibre": "-3 m"}, "optics.fibre", "0 or more"),
         (TORUS, {"passes": 0}, "optics.passes", "at least 1"),
         (TORUS, {"passes": True}, "optics.passes", "found true"),

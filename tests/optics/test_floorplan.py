@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 
 from topo_sim.base import UsageError
-from topo_sim.optics.cabling import lay_cables
+from topo_sim.optics import load_optics
+from topo_sim.optics.cabling import lay_cables, link_latencies
 from topo_sim.optics.floorplan import FloorPlan, stand
 from topo_sim.topo import Fabric, circuit_switched, fat_tree, leaf_spine, single_switch, torus
 
@@ -119,3 +120,20 @@ def test_a_switch_joined_to_nothing_has_no_place():
     graph.add_edge("a", "b")
     with pytest.raises(UsageError, match="joined to nothing"):
         stand(Fabric.from_graph(graph), PLAN)
+
+
+@pytest.mark.parametrize("level", ["low", "typical", "high"])
+def test_latencies_are_those_of_the_medium(level):
+    graph = nx.Graph()
+    graph.add_nodes_from("abcd", kind="gpu")
+    for (a, b), medium in zip(("ab", "bc", "cd"), ("copper", "cpo", "string"), strict=True):
+        graph.add_edge(a, b, medium=medium)
+    fabric, media = Fabric.from_graph(graph), load_optics().media
+    length = lay_cables(fabric, PLAN).length
+    found = link_latencies(fabric, length, media, level)
+    for link, latency in enumerate(found.tolist()):
+        name = fabric.media[fabric.medium[link]]
+        if name == "string":
+            assert np.isnan(latency)
+        else:
+            assert latency == pytest.approx(media[name].latency(float(length[link]), level))
