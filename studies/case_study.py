@@ -187,7 +187,7 @@ def case_study(
     most = {gpu.name: int(gpu.need("max_gpus", "the case study").typical) for gpu in types}
     chosen, wanted = find_precision(precision), tuple(dict.fromkeys(fabrics))
     constants = {gpu.name: efficiency_for(gpu.name)[0] for gpu in types}
-    money = {gpu.name: (gpu_cost(gpu), gpu_watts(gpu)) for gpu in types}
+    money = {(gpu.name, p): (gpu_cost(gpu), gpu_watts(gpu, p)) for gpu in types for p in PHASES}
     networks = _Fabrics((reference_fabric, *wanted), seed)
     points: dict[Key, CasePoint] = {}
     jobs = [(gpu, shape, phase) for gpu in types for shape in shapes for phase in PHASES]
@@ -199,7 +199,7 @@ def case_study(
             shape, Device.of(gpu), most[gpu.name], phase, here, constants[gpu.name], chosen, kv, context
         )
         for operators, search in SEARCHES.items():
-            for point in _points(search(case), shape.name, phase, gpu, operators, money[gpu.name]):
+            for point in _points(search(case), shape.name, phase, gpu, operators, money[gpu.name, phase]):
                 points[point.key] = point
     own = networks.labels[reference_fabric]
     lite = {key: network for key, network in networks.made.items() if key[0] != own}
@@ -223,5 +223,5 @@ def _notes(reference: str, own: str, kv: str) -> list[str]:
         "calibrated: operators as measured on one H100; key-value heads cut or replicated, at what it costs",
         "switches that sum up (NVLink SHARP on H100's fabric) let a byte be sent once, less than the ideal "
         "network's 2(n-1)/n",
-        "per $ and per W: GPU packages with their end of the links, without switches and fibres",
+        "per $ and per W: GPU packages with their end of the links, no switches, no fibres",
     ]

@@ -43,6 +43,10 @@ __all__ = ["case_study"]
     "The picture has the calibrated ones unless roofline is asked for.",
 )  # fmt: skip
 @click.option(
+    "--metric", type=click.Choice(["sm", "dollar", "watt"]), default="sm", show_default=True,
+    help="Of the picture: tokens/s per SM, per $ of GPUs or per W of GPUs.",
+)  # fmt: skip
+@click.option(
     "--kv-heads", "kv", type=click.Choice(["shard", "replicate"]), default="shard", show_default=True,
     help="Of the roofline, where there are more GPUs than key-value heads.",
 )  # fmt: skip
@@ -87,4 +91,4 @@ def case_study(form: str, output: str | None, **given: Any) -> None:
         lambda: to_json("inference case-study", inputs, result.to_dict()),
         result.rows,
     )
-    draw(given["picture"], lambda: plot_case_study(result, shown[-1]))
+    draw(given["picture"], lambda: plot_case_study(result, shown[-1], given["metric"]))

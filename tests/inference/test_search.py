@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from topo_sim.base import UsageError
+from topo_sim.base import TopoSimError, UsageError
 from topo_sim.gpus import load_gpus
 from topo_sim.inference.candidates import layouts
 from topo_sim.inference.deployment import Cluster, Slo
@@ -147,8 +147,15 @@ def test_bad_questions_are_refused():
 
 
 def test_dollars_and_watts():
-    assert gpu_watts(load_gpus()["h100"]) == 700
-    assert gpu_watts(load_gpus()["lite+netbw"]) == pytest.approx(175 + 8 * 225e9 * 5.625e-12)
+    gpus = load_gpus()
+    assert gpu_watts(gpus["h100"]) == pytest.approx(700)
+    assert (
+        gpu_watts(gpus["lite"], level="low") < gpu_watts(gpus["lite"]) < gpu_watts(gpus["lite"], level="high")
+    )
+    assert gpu_watts(gpus["lite+netbw"]) < gpu_watts(gpus["lite"]) < gpu_watts(gpus["lite+membw"])
+    assert gpu_watts(gpus["lite"], "decode") < gpu_watts(gpus["lite"])
+    with pytest.raises(TopoSimError, match="nothing"):
+        gpu_watts(gpus["lite"], "nothing")
     assert gpu_watts(load_gpus()["tpu_v5p"]) is None
     assert gpu_cost(load_gpus()["tpu_v5p"]) is None
     assert gpu_cost(LITE, "low") < gpu_cost(LITE) < gpu_cost(LITE, "high")

@@ -59,7 +59,7 @@ def test_the_same_question_has_the_same_answer():
 def test_pictures_can_be_drawn(tmp_path):
     study = case_study(["llama3-8b"], ["h100", "lite"], ["lite-flat-switch"])
     for operators in ("calibrated", "roofline"):
-        figure = plot_case_study(study, operators)
+        figure = plot_case_study(study, operators, "watt" if operators == "roofline" else "sm")
         assert len(figure.axes) == 2
     result = run(
         "plan", "llama3-405b", "--gpu", "lite", "--most", "4", "--phase", "decode",
