@@ -68,9 +68,8 @@ def gpu_watts(gpu: Gpu, activity: str = "full", level: str = "typical") -> float
     >>> from topo_sim.gpus import load_gpus
     >>> gpu_watts(load_gpus()["h100"])  # its thermal design power: electrical links are within
     700.0
-    >>> watts = gpu_watts(load_gpus()["lite"])  # a quarter of that, and light
-    >>> 175 < watts < 190
-    True
+    >>> round(gpu_watts(load_gpus()["lite"]))  # a quarter of that, with light in the place of copper
+    173
     """
     _power().activity(activity)  # an unknown one is a mistake, not a gap in the catalogue
     try:

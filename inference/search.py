@@ -236,8 +236,8 @@ def best_deployment(
     >>> from topo_sim.gpus import load_gpus
     >>> from topo_sim.inference.models import find_model
     >>> lite = Cluster(load_gpus()["lite"], IdealNetwork(112.5e9), 4)
-    >>> best_deployment(find_model("llama3-405b"), lite, "decode").closest.text  # doctest: +ELLIPSIS
-    'none: closest is ... which needs 101.8 GB per GPU for weights and one sequence, 83.8 GB more than 18.0'
+    >>> best_deployment(find_model("llama3-405b"), lite, "decode").closest.text
+    'none: closest is TP 4, which needs 102.6 GB per GPU for weights and one sequence, 84.6 GB more than 18.0'
     """
     space = SearchSpace(
         model,

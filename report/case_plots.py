@@ -121,7 +121,8 @@ def plot_case_study(study: CaseStudy, operators: str = "calibrated", metric: str
         _legend(figure, study)
         how = "operators as measured on H100" if operators == "calibrated" else "roofline operators"
         figure.suptitle(
-            f"Tokens per second and {_METRICS[metric]} of Lite-GPU clusters, {study.reference.upper()} cluster = 1 ({how})",
+            f"Tokens per second and {_METRICS[metric]} of Lite-GPU clusters, "
+            f"{study.reference.upper()} cluster = 1 ({how})",
             fontweight="bold", fontsize=12,
         )  # fmt: skip
     return figure

@@ -15,7 +15,8 @@ __all__ = ["case_study"]
     epilog=examples(
         "topo-sim inference case-study --picture case-study.png",
         "topo-sim inference case-study --model llama3-70b --fabric lite-flat-switch --operators roofline",
-        "topo-sim inference case-study --model llama3-8b --gpu h100 --gpu lite --fabric lite-flat-switch -o a.txt",
+        "topo-sim inference case-study --model llama3-8b --gpu h100 --gpu lite --fabric lite-torus "
+        "--format csv",
     ),
 )
 @click.option(
