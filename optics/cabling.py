@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from topo_sim.base import parse_quantity
 from topo_sim.optics.floorplan import FloorPlan, stand
 from topo_sim.optics.medium import Medium
 from topo_sim.topo import Fabric
-from topo_sim.topo.fabric import OCS
+from topo_sim.topo.fabric import OCS, SWITCH
 
 __all__ = ["Cabling", "lay_cables", "link_latencies"]
 
@@ -30,6 +31,9 @@ class Cabling:
         Fibres at each circuit switch, by its node.
     fibre_media : dict from str to int
         Number of those fibres by medium.
+    fibre_ends : dict from (str, bool) to float, B/s
+        Capacity, both directions together, of their ends that are at no circuit switch, by medium and by
+        whether that end is at a packet switch.
 
     Examples
     --------
@@ -43,6 +47,7 @@ class Cabling:
     length: NDArray[np.float64]
     fibres: dict[int, int]
     fibre_media: dict[str, int]
+    fibre_ends: dict[tuple[str, bool], float]
 
 
 @dataclass
@@ -54,12 +59,18 @@ class _Wires:
     circuits: dict[tuple[int, int], list[int]]
     fibres: dict[int, int]
     media: Counter[str]
+    ends: dict[tuple[str, bool], float]
+
+
+def _rate(value: Any) -> float:
+    return float(value) if isinstance(value, (int, float)) else parse_quantity(value, "rate")
 
 
 def _read_graph(fabric: Fabric) -> _Wires:
     graph = fabric.graph
     index: dict[Hashable, int] = {node: i for i, node in enumerate(graph)}
-    wires = _Wires([], [], defaultdict(list), {}, Counter())
+    wires = _Wires([], [], defaultdict(list), {}, Counter(), defaultdict(float))
+    kind, directions = fabric.kind.tolist(), 1 if graph.is_directed() else 2
     ways: Counter[tuple[int, int]] = Counter()
     for one, other, data in graph.edges(data=True):
         a, b = index[one], index[other]
@@ -67,12 +78,15 @@ def _read_graph(fabric: Fabric) -> _Wires:
         wires.target.append(b)
         ends = [(a, b)] if graph.is_directed() else [(a, b), (b, a)]
         ways.update(ends)
-        if OCS in (fabric.kind[a], fabric.kind[b]):
-            wires.media[str(data.get("medium", "unspecified"))] += 1
+        if OCS in (kind[a], kind[b]):
+            medium, far = str(data.get("medium", "unspecified")), kind[a] + kind[b] - OCS
+            wires.media[medium] += 1
+            if far != OCS:
+                wires.ends[medium, far == SWITCH] += directions * _rate(data["bandwidth"])
     wires.fibres = dict.fromkeys(np.flatnonzero(fabric.kind == OCS).tolist(), 0)
     # A port sends and receives: two fibres of one way each take one.
     for a, b in {(min(way), max(way)) for way in ways}:
-        if (ocs := a if fabric.kind[a] == OCS else b) in wires.fibres:
+        if (ocs := a if kind[a] == OCS else b) in wires.fibres:
             wires.fibres[ocs] += max(ways[a, b], ways[b, a])
     for node, circuits in graph.nodes(data="circuits"):
         for a, b in circuits or ():
@@ -134,7 +148,9 @@ def lay_cables(fabric: Fabric, plan: FloorPlan | None = None) -> Cabling:
         light = circuit >= 0
         length = floor.lengths(source, np.where(light, circuit, target))
         length[light] += floor.lengths(circuit[light], target[light])
-    return Cabling(circuit, length, wires.fibres if wires else {}, dict(wires.media) if wires else {})
+    if wires is None:
+        return Cabling(circuit, length, {}, {}, {})
+    return Cabling(circuit, length, wires.fibres, dict(wires.media), dict(wires.ends))
 
 
 def link_latencies(
