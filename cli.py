@@ -13,6 +13,8 @@ from topo_sim.commands.convert import convert
 from topo_sim.commands.explain import explain
 from topo_sim.commands.export import export
 from topo_sim.commands.flow import flow
+from topo_sim.commands.gpu import gpu
+from topo_sim.commands.inference import inference
 from topo_sim.commands.info import info
 from topo_sim.commands.list_names import list_names
 from topo_sim.commands.optics import optics
@@ -45,6 +47,8 @@ def main(debug: bool) -> None:
 commands = (
     *(compare, info, validate, collective, explain, synthesize, tune, flow, throughput),
     *(calibrate, export, convert, list_names),
+    gpu,
+    inference,
     optics,
 )
 for command in commands:

@@ -5,6 +5,7 @@ from numpy.typing import NDArray
 
 from topo_sim.collectives.folded import Folded
 from topo_sim.collectives.schedule import Schedule
+from topo_sim.collectives.shifted import Shifted
 from topo_sim.collectives.step import Step
 from topo_sim.collectives.translated import Translated
 from topo_sim.topo import Fabric, route
@@ -32,11 +33,18 @@ class Router:
         self.routing = fabric.routing if routing is None else routing
         self.pairs: NDArray[np.int64] = np.zeros(0, dtype=np.int64)
         self._folded: tuple[Folded | None] | None = None
-        self._translated: tuple[Translated | None] | None = None
+        self._translated: tuple[Translated | Shifted | None] | None = None
         self.paths = route(fabric, self.pairs, self.pairs, self.routing, seed=seed)
 
     def prepare(self, schedule: Schedule) -> None:
-        """Route all pairs of a schedule at once, unless they are too many to keep."""
+        """Route all pairs of a schedule at once, unless they are too many to keep.
+
+        Large steps that look the same from everywhere need one endpoint's paths alone.
+        """
+        largest = max(map(len, schedule.steps), default=0)
+        whole = self.translated() if largest > self.fabric.ranks // 2 else None
+        if whole is not None and largest > whole.least:
+            return
         if schedule.steps and schedule.transfer_count <= ROUTE_AT_ONCE:
             needed = np.concatenate([self._key(step) for step in schedule.steps])
             if self._places(needed) is None:
@@ -53,11 +61,12 @@ class Router:
             self._folded = (Folded(self.fabric) if fits else None,)
         return self._folded[0]
 
-    def translated(self) -> Translated | None:
-        """Links that stand for all of a torus, if it is one that looks the same from everywhere."""
+    def translated(self) -> Translated | Shifted | None:
+        """Links that stand for all, if the fabric looks the same from everywhere."""
         if self._translated is None:
-            fits = Translated.fits(self.fabric, self.routing)
-            self._translated = (Translated(self.fabric) if fits else None,)
+            kinds: tuple[type[Translated] | type[Shifted], ...] = (Translated, Shifted)
+            fitting = (kind(self.fabric) for kind in kinds if kind.fits(self.fabric, self.routing))
+            self._translated = (next(fitting, None),)
         return self._translated[0]
 
     @property

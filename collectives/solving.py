@@ -12,12 +12,11 @@ from topo_sim.collectives.reducers import SwitchRouter
 from topo_sim.collectives.result import Front
 from topo_sim.collectives.router import Router
 from topo_sim.collectives.schedule import Schedule
+from topo_sim.collectives.shifted import Shifted
 from topo_sim.collectives.step import Step
 from topo_sim.collectives.translated import Translated
 from topo_sim.topo.flow import Paths
 from topo_sim.topo.flow.completion import sending_ends
-
-LARGE = 100_000
 
 __all__ = ["Network", "network_of", "solve_steps"]
 
@@ -34,7 +33,7 @@ class Network:
         Of the links in those paths, B/s and s.
     spread : callable
         Turns loads of those links into loads of the links of the fabric.
-    whole : Translated, optional
+    whole : Translated or Shifted, optional
         Links that stand for all, for large steps that look the same from every node.
     """
 
@@ -42,7 +41,7 @@ class Network:
     capacity: NDArray[np.float64]
     latency: NDArray[np.float64]
     spread: Callable[[NDArray[np.float64]], NDArray[np.float64]]
-    whole: Translated | None = None
+    whole: Translated | Shifted | None = None
 
 
 def network_of(router: Router, schedule: Schedule) -> Network:
@@ -120,7 +119,7 @@ def _shape(step: Step) -> tuple[bytes, float]:
 
 def _solve(step: Step, network: Network, overhead: float, ranks: int) -> tuple[Front, NDArray[np.float64]]:
     """Front of one step, and the bytes on each link, with the largest transfer counting as 1."""
-    if network.whole is not None and len(step) > LARGE:
+    if network.whole is not None and len(step) > network.whole.least:
         some = network.whole.representatives(step)
         if some is not None:
             one = Step(step.source[some], step.target[some], step.fraction[0], False, step.chunks)

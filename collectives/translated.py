@@ -29,6 +29,9 @@ class Translated:
     of one node for those of all; a transfer that crosses h such links takes h times its rate on theirs.
     """
 
+    least = 100_000
+    """Transfers of a step above which it pays to look."""
+
     def __init__(self, fabric: Fabric) -> None:
         grid = fabric.structure
         assert isinstance(grid, Grid)

@@ -1,9 +1,11 @@
 """What a user runs: each study loads fabrics, calls the rooms below and returns results."""
 
 from topo_sim.studies.calibrate import Calibration, calibrate
+from topo_sim.studies.codesign import CoDesignStudy, study_codesign
 from topo_sim.studies.collective import CollectiveTable, cost_table
 from topo_sim.studies.compare import DEFAULT_FABRICS, Comparison, compare
 from topo_sim.studies.explain import Explanation, explain
+from topo_sim.studies.pods import PodStudy, pod_goodput, study_pod
 from topo_sim.studies.sharing import PATTERNS, Sharing, share_bandwidth
 from topo_sim.studies.synthesis import Synthesis, synthesize_schedule
 from topo_sim.studies.throughput import Throughput, measure_throughput
@@ -15,9 +17,11 @@ __all__ = [
     "DEFAULT_FABRICS",
     "PATTERNS",
     "Calibration",
+    "CoDesignStudy",
     "CollectiveTable",
     "Comparison",
     "Explanation",
+    "PodStudy",
     "Sharing",
     "Synthesis",
     "Throughput",
@@ -30,7 +34,10 @@ __all__ = [
     "explain",
     "measure_throughput",
     "nccl_choices",
+    "pod_goodput",
     "share_bandwidth",
+    "study_codesign",
+    "study_pod",
     "synthesize_schedule",
     "tune",
 ]

@@ -24,7 +24,7 @@ COMMANDS = [
 ]
 
 
-GROUPS: list[str] = ["optics"]  # every command of theirs is found by itself
+GROUPS: list[str] = ["gpu", "inference", "optics"]  # every command of theirs is found by itself
 
 
 def leaves():

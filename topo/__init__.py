@@ -5,7 +5,9 @@ from topo_sim.topo.fabric import Fabric
 from topo_sim.topo.files import load_fabric, load_topology, save_fabric
 from topo_sim.topo.generators import (
     GENERATORS,
+    circuit_banks,
     circuit_switched,
+    cube_torus,
     fat_tree,
     full_mesh,
     grouped,
@@ -32,7 +34,9 @@ __all__ = [
     "Fabric",
     "FabricMetrics",
     "bisection",
+    "circuit_banks",
     "circuit_switched",
+    "cube_torus",
     "fat_tree",
     "full_mesh",
     "grouped",

@@ -15,7 +15,7 @@ from topo_sim.topo.routing import route
 
 __all__ = ["Bisection", "FabricMetrics", "bisection", "metrics"]
 
-DENSE_UP_TO = 2048
+DENSE_UP_TO = 512
 
 
 @dataclass(frozen=True)
@@ -146,7 +146,7 @@ def bisection(fabric: Fabric, uniform: Paths | None = None) -> Bisection:
     With an odd number of endpoints one half has one more. Lower bounds: if uniform all-to-all fits at a
     rate f per pair, every even cut carries f (N/2)^2; and lambda_2 N/4 of the Laplacian where all nodes
     are endpoints and both directions are alike. Upper bounds: cuts found, by rank and by the Laplacian's
-    eigenvectors, improved by swaps; a switch goes to the side where it cuts less. Above 2,048 nodes the
+    eigenvectors, improved by swaps; a switch goes to the side where it cuts less. Above 512 nodes the
     matrices are sparse and the cut comes from METIS where pymetis is installed.
 
     References

@@ -3,6 +3,8 @@
 import click
 
 from topo_sim.commands.common import Commands
+from topo_sim.commands.inference.models import models
+from topo_sim.commands.inference.ops import ops
 
 __all__ = ["inference"]
 
@@ -12,6 +14,6 @@ def inference() -> None:
     """Run LLM inference on a cluster: models, operators, deployments, serving."""
 
 
-commands: tuple[click.Command, ...] = ()
+commands: tuple[click.Command, ...] = (models, ops)
 for command in commands:
     inference.add_command(command)

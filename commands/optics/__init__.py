@@ -4,7 +4,9 @@ import click
 
 from topo_sim.commands.common import Commands
 from topo_sim.commands.optics.budget import budget
+from topo_sim.commands.optics.codesign import codesign
 from topo_sim.commands.optics.media import media
+from topo_sim.commands.optics.pods import pods
 
 __all__ = ["optics"]
 
@@ -14,6 +16,6 @@ def optics() -> None:
     """Show what light changes: media, loss budgets, power, circuit schedules, when to reconfigure."""
 
 
-commands: tuple[click.Command, ...] = (media, budget)
+commands: tuple[click.Command, ...] = (media, budget, codesign, pods)
 for command in commands:
     optics.add_command(command)

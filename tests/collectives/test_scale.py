@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from topo_sim.collectives import ALGORITHMS, Step, build_schedule, cost, cost_profile, solving
 from topo_sim.collectives.folded import Folded
+from topo_sim.collectives.shifted import Shifted
 from topo_sim.collectives.translated import Translated
 from topo_sim.topo import fat_tree, grouped, leaf_spine, mesh, route, single_switch, torus
 from topo_sim.topo.flow.completion import sending_ends
@@ -36,7 +37,8 @@ def slowly(monkeypatch):
         with monkeypatch.context() as patch:
             if on:
                 patch.setattr("topo_sim.collectives.router.FOLD_ABOVE", 0)
-                patch.setattr(solving, "LARGE", 0)
+                patch.setattr(Translated, "least", 0)
+                patch.setattr(Shifted, "least", 0)
             else:
                 patch.setattr("topo_sim.collectives.router.FOLD_ABOVE", 10**9)
                 patch.setattr(solving, "_together", lambda *_: None)

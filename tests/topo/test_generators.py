@@ -33,7 +33,7 @@ def degrees(fabric):
 
 
 def test_registry():
-    expected = "circuit_switched fat_tree full_mesh grouped leaf_spine mesh product "
+    expected = "circuit_banks circuit_switched cube_torus fat_tree full_mesh grouped leaf_spine mesh product "
     expected += "single_switch torus twisted_torus xpander"
     assert " ".join(sorted(GENERATORS)) == expected
     for name, make in GENERATORS.items():

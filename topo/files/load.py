@@ -71,6 +71,14 @@ class Topology:
         return about.h100_equivalents if about else None
 
     @property
+    def gpu(self) -> str | None:
+        """What its endpoints are, by a name of the catalogue of GPUs, if the file states it.
+
+        Nothing here knows whether there is such a GPU.
+        """
+        return self.document.gpu
+
+    @property
     def parameters(self) -> dict[str, Any]:
         """Value of every parameter."""
         return dict(self.document.parameters)

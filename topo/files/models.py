@@ -167,6 +167,7 @@ class Document(_Strict):
     description: Text | None = Field(None, description="what the fabric is")
     source: Text | None = Field(None, description="where its numbers come from")
     endpoint_is: EndpointIs | None = Field(None, description="what one endpoint counts for")
+    gpu: Name | None = Field(None, description="the name of its endpoints' type in the catalogue of GPUs")
     routing: Annotated[Text, AfterValidator(_routing)] | None = Field(
         None, description="routing used where none is asked for; default: the generator's, or ecmp_split"
     )

@@ -1,8 +1,10 @@
 """Fabrics by family: one generator per family, all in one registry."""
 
+from topo_sim.topo.generators.circuit_banks import circuit_banks
 from topo_sim.topo.generators.circuit_switched import circuit_switched
 from topo_sim.topo.generators.clos import fat_tree, leaf_spine, single_switch
 from topo_sim.topo.generators.common import GENERATORS
+from topo_sim.topo.generators.cube_torus import cube_torus
 from topo_sim.topo.generators.full_mesh import full_mesh
 from topo_sim.topo.generators.grid import mesh, torus
 from topo_sim.topo.generators.grouped import grouped
@@ -12,7 +14,9 @@ from topo_sim.topo.generators.xpander import xpander
 
 __all__ = [
     "GENERATORS",
+    "circuit_banks",
     "circuit_switched",
+    "cube_torus",
     "fat_tree",
     "full_mesh",
     "grouped",

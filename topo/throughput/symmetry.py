@@ -13,7 +13,7 @@ from topo_sim.topo.loads import link_loads
 from topo_sim.topo.structure import Clos, Grid, Lattice
 from topo_sim.topo.throughput.kernels import tree_load
 
-__all__ = ["Cayley", "cayley", "solve_cayley", "solve_clos"]
+__all__ = ["Cayley", "added", "cayley", "solve_cayley", "solve_clos"]
 
 ROUNDS = 1000
 TOLERANCE = 1e-10
@@ -43,8 +43,26 @@ class Cayley:
         return len(self.arc_target) // max(len(self.capacity), 1)
 
 
-def _added(fabric: Fabric, source: NDArray[np.int64], target: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Element that leads from one rank to another, in the group that the fabric's numbering suggests."""
+def added(fabric: Fabric, source: NDArray[np.int64], target: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Find the element that leads from one rank to another, in the group that the numbering suggests.
+
+    Parameters
+    ----------
+    fabric : Fabric
+    source, target : ndarray of int64, shape (n,)
+        Ranks.
+
+    Returns
+    -------
+    ndarray of int64, shape (n,)
+        Rank that lies from rank 0 as each target from its source.
+
+    Examples
+    --------
+    >>> from topo_sim.topo import torus
+    >>> added(torus((4, 4)), np.array([3]), np.array([4])).tolist()
+    [5]
+    """
     structure = fabric.structure
     if isinstance(structure, Lattice):
         return structure.difference(source, target)
@@ -83,7 +101,7 @@ def cayley(fabric: Fabric) -> Cayley | None:
     source, target = rank[fabric.link_source], rank[fabric.link_target]
     if np.any(source < 0) or np.any(target < 0):  # nodes that only pass on are no elements
         return None
-    elements, link_class = np.unique(_added(fabric, source, target), return_inverse=True)
+    elements, link_class = np.unique(added(fabric, source, target), return_inverse=True)
     link_class = link_class.ravel().astype(np.int64)
     classes = len(elements)
     if n * classes > fabric.links:

@@ -1,0 +1,1 @@
+"""Measured times of operators and of serving, as they ship."""
