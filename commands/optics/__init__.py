@@ -7,6 +7,7 @@ from topo_sim.commands.optics.budget import budget
 from topo_sim.commands.optics.codesign import codesign
 from topo_sim.commands.optics.media import media
 from topo_sim.commands.optics.pods import pods
+from topo_sim.commands.optics.power import power
 
 __all__ = ["optics"]
 
@@ -16,6 +17,6 @@ def optics() -> None:
     """Show what light changes: media, loss budgets, power, circuit schedules, when to reconfigure."""
 
 
-commands: tuple[click.Command, ...] = (media, budget, codesign, pods)
+commands: tuple[click.Command, ...] = (media, budget, power, codesign, pods)
 for command in commands:
     optics.add_command(command)
