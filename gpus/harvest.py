@@ -278,7 +278,7 @@ def density_for_gain(
         with np.errstate(divide="ignore", invalid="ignore"):
             return np.where(theirs > 1e-280, mine / theirs, np.nan) - gain
 
-    grid = np.linspace(math.log(1e-6 / reference), math.log(500 / reference), 400)
+    grid = np.linspace(math.log(1e-15 / reference), math.log(500 / reference), 800)
     values = excess(grid)
     above = np.flatnonzero(values[1:] >= 0)
     if not above.size:

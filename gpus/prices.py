@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from os import PathLike
 from typing import Annotated
 
-from topo_sim.base.errors import UnknownNameError
+from topo_sim.base.errors import UnknownNameError, UsageError
 from topo_sim.base.files import Range, Ranged, Record, read_catalogue, suggest
 from topo_sim.base.registry import nearest
 from topo_sim.gpus.catalogue import Gpu
@@ -74,7 +74,11 @@ class Prices:
         ------
         UnknownNameError
             If no process lists the node.
+        UsageError
+            If the record names none.
         """
+        if not gpu.process:
+            raise UsageError(f"{gpu.name}: found no process, expected one for the cost of its dies")
         wanted = gpu.process.casefold()
         for process in self.processes.values():
             if wanted in (process.name.casefold(), *(node.casefold() for node in process.nodes)):
@@ -92,7 +96,11 @@ class Prices:
         ------
         UnknownNameError
             If there is none.
+        UsageError
+            If the record names none.
         """
+        if not gpu.medium:
+            raise UsageError(f"{gpu.name}: found no medium, expected one for the cost of its links")
         if gpu.medium not in self.links:
             near = nearest(gpu.medium, self.links)
             raise UnknownNameError(f'{gpu.name}: no price for links of "{gpu.medium}": {near}')

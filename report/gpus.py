@@ -1,5 +1,6 @@
 """Tables of GPUs: the catalogue, yield, and the bill of a package."""
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -248,6 +249,11 @@ def _input(name: str, value: Range) -> tuple[str, str]:
     return label, f"{numbers} {unit}".strip()
 
 
+def _mean(bill: GpuBill) -> str:
+    error = bill.spread.error
+    return _money(bill.spread.mean) + (f" +- {_money(error)}" if math.isfinite(error) else "")
+
+
 def _bill_table(result: CostComparison) -> RenderableType:
     table = new_table(
         "Bill of one package, $: low, typical, high",
@@ -276,7 +282,7 @@ def _ratio_table(result: CostComparison) -> RenderableType:
         table.add_row(
             bill.gpu.name,
             f"{bill.per_reference:.4g}",
-            f"{_money(bill.spread.mean)} +- {_money(bill.spread.error)}",
+            _mean(bill),
             *(f"{typical:.2f} ({s.p5:.2f} .. {s.p95:.2f})" for typical, s in pairs),
         )
     return table

@@ -7,6 +7,9 @@ from topo_sim.base import UsageError, nearest
 from topo_sim.collectives import ALGORITHMS, COLLECTIVES, SYNTHESIZERS
 from topo_sim.collectives.formats import FORMATS
 from topo_sim.collectives.models import COST_MODELS
+from topo_sim.collectives.reconfiguration import POLICIES as CIRCUIT_POLICIES
+from topo_sim.gpus import YIELDS, load_gpus
+from topo_sim.gpus.reliability import POLICIES
 from topo_sim.optics import load_optics
 from topo_sim.studies.sharing import PATTERNS
 from topo_sim.topo import GENERATORS, ROUTINGS
@@ -69,13 +72,17 @@ _KINDS: dict[str, Callable[[], Rows]] = {
         {"name": n, "settings": ", ".join(f"{k}={v}" for k, v in m.settings.items()), "about": m.summary}
         for n, m in COST_MODELS.items()
     ],
+    "circuit_policies": lambda: [{"name": n, "about": p.summary} for n, p in CIRCUIT_POLICIES.items()],
     "formats": lambda: [{"name": n, "about": f.summary} for n, f in FORMATS.items()],
     "patterns": lambda: [{"name": n, "about": _first_line(f)} for n, f in PATTERNS.items()],
     "demands": lambda: [{"name": n, "about": _first_line(f)} for n, f in DEMANDS.items()],
     "media": lambda: _records("media"),
     "circuit_switches": lambda: _records("circuit_switches"),
     "packet_switches": lambda: _records("packet_switches"),
+    "gpus": lambda: [{"name": gpu.name, "about": gpu.about} for gpu in load_gpus().values()],
+    "yields": lambda: [{"name": n, "about": _first_line(f)} for n, f in YIELDS.items()],
     "methods": lambda: [{"name": n, "about": _first_line(f)} for n, f in METHODS.items()],
+    "policies": lambda: [{"name": n, "about": p.about} for n, p in POLICIES.items()],
 }
 
 

@@ -122,3 +122,11 @@ def test_quick_synthesis_passes_its_checks():
     assert (steps["torus 8x8"], steps["torus 4x4x4"]) == (16, 11)
     optima = {row["fabric"]: row["optimum_GB_per_s"] for row in found}
     assert optima["2 servers of A100"] == "1040/3"
+
+
+def test_lives_of_clusters_run():
+    done = run("reliability.py", "--quick")
+    assert done.returncode == 0, done.stderr
+    rows = done.stdout.splitlines()
+    assert len(rows) == 1 + 2 * 4 + 1
+    assert "Llama 3" in rows[-1]

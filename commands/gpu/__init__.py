@@ -4,6 +4,7 @@ import click
 
 from topo_sim.commands.common import Commands
 from topo_sim.commands.gpu.cost import cost
+from topo_sim.commands.gpu.failures import failures
 from topo_sim.commands.gpu.list_gpus import list_gpus
 from topo_sim.commands.gpu.show import show
 from topo_sim.commands.gpu.yields import yields
@@ -16,6 +17,6 @@ def gpu() -> None:
     """Show GPUs big and small: yield, cost, power and failures."""
 
 
-commands: tuple[click.Command, ...] = (list_gpus, show, yields, cost)
+commands: tuple[click.Command, ...] = (list_gpus, show, yields, cost, failures)
 for command in commands:
     gpu.add_command(command)

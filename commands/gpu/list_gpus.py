@@ -19,12 +19,13 @@ def list_gpus(catalogues: tuple[str, ...], seed: int, form: str, output: str | N
     from topo_sim.report.gpus import gpu_list_table, gpu_rows
 
     gpus = list(load_gpus(catalogues).values())
-    rows = [row for gpu in gpus for row in gpu_rows(gpu)]
     inputs = {"catalogues": list(catalogues), "seed": seed}
     emit(
         form,
         output,
         lambda: gpu_list_table(gpus),
-        lambda: to_json("gpu list", inputs, [{"gpu": gpu.name, "about": gpu.about} for gpu in gpus]),
-        lambda: rows,
+        lambda: to_json(
+            "gpu list", inputs, [{"gpu": g.name, "about": g.about, "fields": gpu_rows(g)} for g in gpus]
+        ),
+        lambda: [row for gpu in gpus for row in gpu_rows(gpu)],
     )

@@ -3,6 +3,7 @@
 import click
 
 from topo_sim.commands.common import Commands
+from topo_sim.commands.optics.breakeven import breakeven
 from topo_sim.commands.optics.budget import budget
 from topo_sim.commands.optics.codesign import codesign
 from topo_sim.commands.optics.media import media
@@ -17,6 +18,6 @@ def optics() -> None:
     """Show what light changes: media, loss budgets, power, circuit schedules, when to reconfigure."""
 
 
-commands: tuple[click.Command, ...] = (media, budget, power, codesign, pods)
+commands: tuple[click.Command, ...] = (media, budget, power, codesign, pods, breakeven)
 for command in commands:
     optics.add_command(command)

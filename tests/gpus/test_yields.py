@@ -198,6 +198,13 @@ def test_gains_that_are_none_are_refused(gain):
         density_for_gain(yield_model("poisson"), gain, SMALL, BIG)
 
 
+def test_gains_of_extreme_models():
+    many = yield_model("bose_einstein@layers=1000000,per_layer=1")
+    plain = density_for_gain(yield_model("poisson"), 1.8, SMALL, BIG)
+    assert density_for_gain(many, 1.8, SMALL, BIG) == pytest.approx(plain / 1e6, rel=1e-5)
+    assert density_for_gain(yield_model("negative_binomial@a=0.01"), 1.8, SMALL, BIG) is None
+
+
 def test_a_gain_out_of_reach_is_none():
     assert density_for_gain(yield_model("rectangular"), 4.01, SMALL, BIG) is None
     assert density_for_gain(yield_model("poisson"), 1.8, BIG, SMALL) is None
