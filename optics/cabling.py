@@ -105,6 +105,13 @@ def _switch_of_links(fabric: Fabric, circuits: dict[tuple[int, int], list[int]])
     return found
 
 
+def _rotor_of_links(fabric: Fabric) -> NDArray[np.int64]:
+    """Name a rotor for each mean link: the one that shows the pair first, by `CircuitSchedule.rotor`."""
+    first, rotors = fabric.ranks, fabric.circuit_switches
+    step = (fabric.link_target.astype(np.int64) - fabric.link_source - 1) % fabric.ranks
+    return first + step % rotors
+
+
 def lay_cables(fabric: Fabric, plan: FloorPlan | None = None) -> Cabling:
     """Find what is under each link of a fabric.
 
@@ -140,7 +147,8 @@ def lay_cables(fabric: Fabric, plan: FloorPlan | None = None) -> Cabling:
     else:
         wires = _read_graph(fabric)
         ends = (np.array(wires.source, dtype=np.int64), np.array(wires.target, dtype=np.int64))
-        circuit = _switch_of_links(fabric, wires.circuits)
+        turns = fabric.family == "rotor"
+        circuit = _rotor_of_links(fabric) if turns else _switch_of_links(fabric, wires.circuits)
     length = np.full(fabric.links, np.nan)
     if plan is not None:
         floor = stand(fabric, plan, ends)

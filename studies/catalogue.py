@@ -11,6 +11,7 @@ from topo_sim.collectives.reconfiguration import POLICIES as CIRCUIT_POLICIES
 from topo_sim.gpus import YIELDS, load_gpus
 from topo_sim.gpus.reliability import POLICIES
 from topo_sim.optics import load_optics
+from topo_sim.optics.scheduling import SCHEDULERS
 from topo_sim.studies.sharing import PATTERNS
 from topo_sim.topo import GENERATORS, ROUTINGS
 from topo_sim.topo.demands import DEMANDS
@@ -79,6 +80,15 @@ _KINDS: dict[str, Callable[[], Rows]] = {
     "media": lambda: _records("media"),
     "circuit_switches": lambda: _records("circuit_switches"),
     "packet_switches": lambda: _records("packet_switches"),
+    "schedulers": lambda: [
+        {
+            "name": n,
+            "options": ", ".join(k if v is None else f"{k}={v:g}" for k, v in s.options.items()),
+            "reference": s.reference,
+            "about": s.summary,
+        }
+        for n, s in SCHEDULERS.items()
+    ],
     "gpus": lambda: [{"name": gpu.name, "about": gpu.about} for gpu in load_gpus().values()],
     "yields": lambda: [{"name": n, "about": _first_line(f)} for n, f in YIELDS.items()],
     "methods": lambda: [{"name": n, "about": _first_line(f)} for n, f in METHODS.items()],

@@ -9,6 +9,7 @@ from topo_sim.commands.optics.codesign import codesign
 from topo_sim.commands.optics.media import media
 from topo_sim.commands.optics.pods import pods
 from topo_sim.commands.optics.power import power
+from topo_sim.commands.optics.schedule import schedule
 
 __all__ = ["optics"]
 
@@ -18,6 +19,6 @@ def optics() -> None:
     """Show what light changes: media, loss budgets, power, circuit schedules, when to reconfigure."""
 
 
-commands: tuple[click.Command, ...] = (media, budget, power, codesign, pods, breakeven)
+commands: tuple[click.Command, ...] = (media, budget, power, schedule, breakeven, codesign, pods)
 for command in commands:
     optics.add_command(command)
