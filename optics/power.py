@@ -28,6 +28,7 @@ __all__ = ["DEFAULT_PACKET_SWITCH", "Energy", "FabricPower", "fabric_power"]
 
 DEFAULT_PACKET_SWITCH = "tomahawk5"
 _ROUNDING = 1e-9
+_MOST = 1e200  # B/s: power stays finite at the largest energies per bit
 
 
 @dataclass(frozen=True, eq=False)
@@ -270,6 +271,8 @@ def fabric_power(
     packet = _packet(site, packet_switch, fabric)
     if medium is not None:
         site.optics.medium(medium)  # unknown names list the nearest
+    if not float(fabric.capacity.sum()) < _MOST:
+        raise UsageError(f"{fabric.name}: found capacities beyond {_MOST:g} B/s, expected less for a power")
     ends = find_ends(fabric, site, packet, medium)
     circuit = circuit_switches(site, ends)
     static = BITS * np.tensordot(ends.capacity, ends.static, axes=1)
@@ -284,8 +287,6 @@ def fabric_power(
         moving[SILICON] += leaving * silicon
     if circuit is not None and circuit.power is not None and site.circuit_switch.path_energy is None:
         static[CIRCUIT_SWITCHES] += circuit.devices * np.array([circuit.power.at(level) for level in LEVELS])
-    if not (np.isfinite(static).all() and np.isfinite(moving).all()):
-        raise UsageError(f"{fabric.name}: found power beyond 1.8e308 W, expected smaller capacities")
     names = (medium,) if medium is not None else tuple(fabric.media)
     return FabricPower(
         fabric,

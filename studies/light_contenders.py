@@ -116,11 +116,8 @@ class Static:
         """Solve the algorithms of a collective that can win."""
         router, overhead = Router(self.fabric), self.wiring.overhead
         if collective == MOE:
-            # An endless step is one message to each peer; pairwise rounds never end earlier than all at once
-            # unless messages have overheads, so both are tried then.
-            names = ("direct", "pairwise") if overhead else ("direct",)
-            schedules = [all_to_all_v(self.wiring.demand * 2**20, name) for name in names]
-            return [cost_profile(each, self.fabric, overhead=overhead, router=router) for each in schedules]
+            schedule = all_to_all_v(self.wiring.demand * 2**20, "direct")
+            return [cost_profile(schedule, self.fabric, overhead=overhead, router=router)]
         return profiles(self.fabric, collective, router=router, overhead=overhead, sizes=sizes)
 
     def outcome(self, collective: str, size: float, solved: list[CostProfile]) -> Outcome:
@@ -227,11 +224,11 @@ class Switched:
         w = self.wiring
         problem = Problem(w.demand * size, w.rate / PORTS, delta, PORTS)
         made = schedule_demand(problem, name)
-        # Peers of a rank over its ports wait for each other's overheads, then bytes cross one light path.
-        start = w.overhead * -(-problem.peers // PORTS)
+        # As on packets, the messages of a rank leave it one overhead apart; all wait for the last.
+        start = w.overhead * int((w.demand > 0).sum(axis=1).max())
         crossing = made.circuits if made.run.relays is None else made.run.relays.crossing
         time = made.makespan + start + CIRCUIT_LATENCY
-        bound = direct_bound(problem) + CIRCUIT_LATENCY
+        bound = direct_bound(problem) + start + CIRCUIT_LATENCY
         return time, float(crossing.sum()), name, made.configurations, bound
 
     def _energy(self, moved: float, time: float, delivered: float) -> Energy:
