@@ -13,6 +13,7 @@ from topo_sim.collectives.reconfiguration.policies import Decision
 
 if TYPE_CHECKING:
     from topo_sim.collectives.reconfiguration.profile import CircuitProfile
+    from topo_sim.optics import CircuitSchedule
     from topo_sim.topo import Fabric
 
 __all__ = ["ReconfigurationPlan", "checked_size", "make_plan"]
@@ -108,6 +109,33 @@ class ReconfigurationPlan:
     def configurations(self) -> tuple[str, ...]:
         """Name of the configuration that carries each stored step."""
         return tuple(self.candidates[c].name for c in self.choice.tolist())
+
+    def to_circuit_schedule(self) -> "CircuitSchedule":
+        """Lay the plan out as circuits over time, with the dark time between, to run flows over.
+
+        Returns
+        -------
+        CircuitSchedule
+            As long as the plan takes; a plane for each port of a rank.
+
+        Raises
+        ------
+        UsageError
+            If a fabric that was given carries a step, the plan takes no time, or it is too large.
+
+        Examples
+        --------
+        >>> from topo_sim.collectives.reconfiguration import Circuits, plan_collective
+        >>> (plan,) = plan_collective("all_to_all", 8, [1e9], Circuits(reconfiguration=1e-3), base=None)
+        >>> plan.to_circuit_schedule()
+        <CircuitSchedule: 14 slots, 1 planes of 8 ports, 0.015757 s, once>
+        """
+        from topo_sim.collectives.reconfiguration.slots import plan_slots
+        from topo_sim.optics import CircuitSchedule
+
+        slots = plan_slots(self)
+        rate = np.array(self.circuits.port_rate)
+        return CircuitSchedule(slots.targets, slots.durations, rate)
 
     def to_dict(self) -> dict[str, Any]:
         """Flat dictionary with a unit in every key that has one; infinite values become None.

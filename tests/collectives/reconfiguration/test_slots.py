@@ -13,6 +13,7 @@ from topo_sim.collectives.reconfiguration import (
     planes_of,
     rotation,
 )
+from topo_sim.optics import direct_flows, run_circuits
 from topo_sim.topo import torus
 
 
@@ -77,6 +78,24 @@ def test_a_plane_changes_while_others_carry():
     targets = plan_slots(plan).targets
     lit = (targets >= 0).any(axis=2)
     assert (lit.sum(axis=1) == 1).any()
+
+
+@pytest.mark.parametrize("policy", ["always", "optimal", "overlap"])
+def test_circuits_over_time_serve_an_all_to_all(policy):
+    """Flows over the circuits of a rotation, each as soon as it has light, end when the plan says."""
+    circuits = Circuits(3, 1e9, 0.0, 2e-6)
+    plan = circuit_profile(rotation(8, 8e5, 3), circuits, base=None).plan(policy=policy)
+    schedule = plan.to_circuit_schedule()
+    assert schedule.period == pytest.approx(plan.time, rel=1e-9)
+    assert schedule.ports == 8
+    assert schedule.planes == 3
+    assert schedule.dark_time.mean() >= plan.reconfiguration_time * (1 - 1e-9)
+    off = ~np.eye(8, dtype=bool)
+    assert np.all(schedule.served[off] >= 1e5 * (1 - 1e-9))
+    schedule.require_connected()
+    flows = direct_flows(np.full((8, 8), 1e5))
+    run = run_circuits(schedule, flows.hops, flows.size)
+    assert run.finish.max() == pytest.approx(plan.time, rel=1e-9)
 
 
 def test_what_cannot_be_laid_out_is_refused():
