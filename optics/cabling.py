@@ -112,6 +112,15 @@ def _rotor_of_links(fabric: Fabric) -> NDArray[np.int64]:
     return first + step % rotors
 
 
+def _full_planes(fabric: Fabric) -> Cabling:
+    """Lay the fibres of planes on which every endpoint has a circuit: one link per fibre, plane by plane."""
+    medium = fabric.media[int(fabric.medium[0])]
+    circuit = fabric.ranks + np.arange(fabric.links, dtype=np.int64) // fabric.ranks
+    fibres = dict.fromkeys(np.flatnonzero(fabric.kind == OCS).tolist(), fabric.ranks)
+    ends = {(medium, False): 2 * float(fabric.capacity.sum())}
+    return Cabling(circuit, np.full(fabric.links, np.nan), fibres, {medium: fabric.links}, ends)
+
+
 def lay_cables(fabric: Fabric, plan: FloorPlan | None = None) -> Cabling:
     """Find what is under each link of a fabric.
 
@@ -132,7 +141,8 @@ def lay_cables(fabric: Fabric, plan: FloorPlan | None = None) -> Cabling:
 
     Notes
     -----
-    Work in arrays for fabrics without circuit switches; with them, the graph is read, which holds the fibres.
+    Work in arrays for fabrics without circuit switches, and without a floor plan for those whose planes are
+    full; else the graph is read, which holds the fibres.
 
     Examples
     --------
@@ -141,6 +151,8 @@ def lay_cables(fabric: Fabric, plan: FloorPlan | None = None) -> Cabling:
     >>> sorted(set(cabling.length.round(2).tolist()))
     [1.5, 5.06, 6.38]
     """
+    if plan is None and fabric.family == "circuit_switched" and fabric.links == fabric.cables:
+        return _full_planes(fabric)
     if not fabric.circuit_switches:
         wires, ends = None, None
         circuit = np.full(fabric.links, -1, dtype=np.int64)

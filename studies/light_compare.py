@@ -284,7 +284,7 @@ def compare_light(
     wiring = Wiring(endpoints, float(rate), site, packet_switch, medium, demand, overhead)
     static, switched = wirings(wiring, optics, circuit_switch, tuple(schedulers))
     outcomes = _run(static, switched, table, times, progress)
-    everything = [*static, switched]
+    everything: list[Static | Switched] = [*static, switched]
     return LightComparison(
         endpoints,
         float(rate),

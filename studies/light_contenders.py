@@ -27,6 +27,7 @@ __all__ = ["MOE", "PORTS", "Outcome", "Static", "Switched", "Wiring", "assumed_s
 PORTS = 8
 MOE = "moe_all_to_all"
 PACKET_LATENCY, TORUS_LATENCY, CIRCUIT_LATENCY = 400e-9, 150e-9, 200e-9
+_Found = tuple[float, float, str, int, float | None]  # time, bytes moved, algorithm, changes, bound
 
 
 @dataclass(frozen=True, eq=False)
@@ -195,7 +196,7 @@ class Switched:
         best, cost = _fastest(solved, size)
         moved = float((best.busy * self.standing.capacity).sum()) * size
         label = f"{cost.algorithm}, standing"
-        found = [(cost.time, moved, label, 0, None)]
+        found: list[_Found] = [(cost.time, moved, label, 0, None)]
         kind = solved[0].schedule.collective
         if collective == MOE:
             found += [self._scheduled(size, delta, name) for name in self.schedulers]
@@ -220,7 +221,7 @@ class Switched:
             energy,
         )
 
-    def _scheduled(self, size: float, delta: float, name: str) -> tuple[float, float, str, int, float | None]:
+    def _scheduled(self, size: float, delta: float, name: str) -> _Found:
         w = self.wiring
         problem = Problem(w.demand * size, w.rate / PORTS, delta, PORTS)
         made = schedule_demand(problem, name)
@@ -265,7 +266,8 @@ def assumed_switch(device: CircuitSwitch, ports: int) -> CircuitSwitch:
     power = None
     if device.power is not None and device.ports is not None:
         most, w = device.ports.high, device.power
-        power = Range(*(each * ports / most for each in (w.low, w.typical, w.high)), "by ports", "assumed")
+        low, typical, high = (each * ports / most for each in (w.low, w.typical, w.high))
+        power = Range(low, typical, high, "by ports", "assumed")
     width = Range(float(ports), float(ports), float(ports), "assumed", "assumed")
     return device.model_copy(update={"ports": width, "spare_ports": 0, "power": power})
 

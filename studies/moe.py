@@ -48,7 +48,7 @@ def moe_dispatch(
     Examples
     --------
     >>> demand = moe_dispatch(64, tokens=2, top_k=4, seed=1)
-    >>> demand.sum(axis=1).round(12).min(), int((demand > 0).sum(axis=1).max()) <= 8
+    >>> float(demand.sum(axis=1).round(12).min()), int((demand > 0).sum(axis=1).max()) <= 8
     (1.0, True)
     >>> float(np.trace(demand))
     0.0

@@ -1,6 +1,7 @@
 """Power and energy: the published saving in closed form and in whole fabrics, twins, refusals."""
 
 import math
+from dataclasses import replace
 
 import networkx as nx
 import numpy as np
@@ -19,6 +20,7 @@ from topo_sim.optics import (
     load_optics,
     packet_path,
 )
+from topo_sim.optics.cabling import lay_cables
 from topo_sim.optics.ends import PARTS, SERDES_STATIC, laser_raise
 from topo_sim.optics.site import Site, read_site
 from topo_sim.topo import Fabric, circuit_switched, fat_tree, leaf_spine, single_switch, torus
@@ -287,6 +289,17 @@ def test_dark_fibres_draw_static_power():
     np.testing.assert_allclose(part.static, full.static)
     ratio = part.moving.sum() / full.moving.sum()
     assert ratio == pytest.approx(dark.links / lit.links)
+
+
+@pytest.mark.parametrize("options", [{}, {"light_paths": "random_regular"}, {"endpoints": 2, "ports": 3}])
+def test_full_planes_are_laid_without_their_graph(options):
+    fabric = circuit_switched(**({"endpoints": 16, "ports": 4, "medium": "cpo"} | options))
+    quick, slow = lay_cables(fabric), lay_cables(replace(fabric, family="graph"))
+    assert np.array_equal(quick.circuit, slow.circuit)
+    assert quick.fibres == slow.fibres
+    assert quick.fibre_media == slow.fibre_media
+    assert quick.fibre_ends.keys() == slow.fibre_ends.keys()
+    assert list(quick.fibre_ends.values()) == pytest.approx(list(slow.fibre_ends.values()))
 
 
 def test_lasers_make_up_for_the_loss_of_a_switch():
