@@ -22,7 +22,15 @@ _BINARY = {f"{p}i": 1024.0 ** (i + 1) for i, p in enumerate(["K", "M", "G", "T",
 _SIZES = {p + unit: f * s for p, f in (_SI | _BINARY).items() for unit, s in (("B", 1), ("b", 1 / 8))}
 _RATES = {f"{name}{per}": factor for name, factor in _SIZES.items() for per in ("/s", "ps")}
 _YEAR = 8760 * 3600.0
-_LONG = {"min": 60.0, "h": 3600.0, "d": 86400.0, "day": 86400.0, "days": 86400.0, "year": _YEAR, "years": _YEAR}
+_LONG = {
+    "min": 60.0,
+    "h": 3600.0,
+    "d": 86400.0,
+    "day": 86400.0,
+    "days": 86400.0,
+    "year": _YEAR,
+    "years": _YEAR,
+}
 _TIMES = {p + "s": f for p, f in ({"": 1.0} | _SMALL).items()} | _LONG
 _LENGTHS = {"m": 1.0, "km": 1e3, "cm": 1e-2, "mm": 1e-3, "um": 1e-6, "nm": 1e-9}
 _WATTS = {p + "W": f for p, f in (_SI | _SMALL).items()}

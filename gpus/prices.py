@@ -84,9 +84,7 @@ class Prices:
         for process in self.processes.values():
             if wanted in (process.name.casefold(), *(node.casefold() for node in process.nodes)):
                 return process
-        nodes = list(
-            dict.fromkeys(node for process in self.processes.values() for node in process.nodes)
-        )
+        nodes = list(dict.fromkeys(node for process in self.processes.values() for node in process.nodes))
         raise UnknownNameError(
             f'{gpu.name}: no prices for the process "{gpu.process}": {suggest(gpu.process, nodes)} '
             "(or add it to a file with processes:)"

@@ -39,7 +39,7 @@ def read_share(text: str) -> float:
 
 
 def _factor(value: object, name: str) -> float:
-    number = float(value) if isinstance(value, Real) and not isinstance(value, bool) else math.nan
+    number = math.nan if isinstance(value, bool) or not isinstance(value, Real) else float(value)
     if not 0 < number <= _MOST:
         raise UsageError(f"{name}: found {value!r}, expected a number above 0 and at most {_MOST:g}")
     return number

@@ -16,7 +16,15 @@ from numpy.typing import NDArray
 from topo_sim.base.errors import UsageError
 from topo_sim.base.registry import Registry, nearest
 
-__all__ = ["DEFAULT_MODELS", "MOST_DEFECTS", "YIELDS", "YieldModel", "check_area", "check_density", "yield_model"]
+__all__ = [
+    "DEFAULT_MODELS",
+    "MOST_DEFECTS",
+    "YIELDS",
+    "YieldModel",
+    "check_area",
+    "check_density",
+    "yield_model",
+]
 
 Array = NDArray[np.float64]
 YIELDS: Registry[Callable[..., Array]] = Registry("yield model")

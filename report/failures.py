@@ -111,8 +111,8 @@ def failure_tables(study: FailureStudy) -> RenderableType:
     title = f"Spares for a risk of {asked.risk:g}, {_span(asked.repair)} to repair"
     closed = new_table(
         title,
-        ["GPU, rate from", "GPUs", "group", f"in {first}s", "failures/year", "down", "spares", f"idle in {first}s",
-         "runs out", "stops/group year", "apart"],
+        ["GPU, rate from", "GPUs", "group", f"in {first}s", "failures/year", "down", "spares",
+         f"idle in {first}s", "runs out", "stops/group year", "apart"],
     )  # fmt: skip
     for fleet in study.fleets:
         closed.add_row(*_fleet_row(fleet))

@@ -76,7 +76,8 @@ def compare_table(result: GpuComparison) -> RenderableType:
     notes = [
         "typical (low .. high); cost and energy: 5 % .. 95 % of draws; failures: by area, by parts and by "
         "package, the least and the most in brackets",
-        f"yield: {result.yields.rows[0].model.label} at {result.yields.density / 1e4:g} per cm2; spares: for a risk of {result.question.risk:g}, "
+        f"yield: {result.yields.rows[0].model.label} at {result.yields.density / 1e4:g} per cm2",
+        f"spares: for a risk of {result.question.risk:g}, "
         f"{result.question.repair / 3600:g} h to repair; hosts, switches and links fail besides",
     ]
     held = dict.fromkeys(
@@ -84,8 +85,8 @@ def compare_table(result: GpuComparison) -> RenderableType:
     )
     if held:
         notes.append(
-            f"air: the clock of {' and '.join(held)} is held back by the largest package that is sold with air "
-            "(most_per_package), not by its junction"
+            f"air: the clock of {' and '.join(held)} is held back by the largest package that is sold with "
+            "air (most_per_package), not by its junction"
         )
     return Group(table, *(Text(f"  {note}", style="dim") for note in notes))
 

@@ -54,7 +54,9 @@ _MANY = 1000  # endpoints from which throughputs may take minutes
 @_option("--replicas", type=int, help="Independent lives. Default: 32, of a record 200.")
 @_option("--checkpoint", metavar="TIME",
          help="Work between checkpoints, as '30 min', or best. Default: nothing is lost.")  # fmt: skip
-@_option("--write", default="0 s", show_default=True, metavar="TIME", help="To write a checkpoint, as '1 min'.")
+@_option(
+    "--write", default="0 s", show_default=True, metavar="TIME", help="To write a checkpoint, as '1 min'."
+)
 @_option("--restart", default="5 min", show_default=True, metavar="TIME",
          help="From having all GPUs to work.")  # fmt: skip
 @_option("--swap", metavar="TIME", help="Time to bring a GPU in. Default: by policy, 60 s or 1 s.")
@@ -72,7 +74,7 @@ _MANY = 1000  # endpoints from which throughputs may take minutes
 @catalogue_option
 @_option("--gpu", metavar="NAME", help="What a fabric's endpoints are. Default: as its file says.")
 @_option("--throughput/--no-throughput", default=True,
-         help="Whether to solve for a fabric's throughput: minutes for a thousand endpoints and more.")  # fmt: skip
+         help="Whether to solve for a fabric's throughput: minutes for a thousand endpoints.")  # fmt: skip
 @_option("--gap", type=click.FloatRange(0, 1, min_open=True), default=0.02, show_default=True,
          help="Proven gap at which a fabric's throughputs stop.")  # fmt: skip
 @_option("--samples", default=2, show_default=True,
@@ -82,10 +84,7 @@ _MANY = 1000  # endpoints from which throughputs may take minutes
 @set_option
 @seed_option
 @output_options
-@click.pass_context
-def failures(
-    context: click.Context, names: tuple[str, ...], form: str, output: str | None, **options: Any
-) -> None:
+def failures(names: tuple[str, ...], form: str, output: str | None, **options: Any) -> None:
     """Show what failures take away from clusters of big and of small GPUs.
 
     With GPU types (h100 and lite without any), spares and goodput of clusters of equal silicon: rates by area
@@ -107,13 +106,13 @@ def failures(
     if options["record"] is not None:
         if names:
             raise UsageError(f"--record: found together with {', '.join(names)}, expected it alone")
-        _only(context, _ANY | _OF_RECORDS, "a record")
+        _only((_ANY - {"catalogues"}) | _OF_RECORDS, "a record")
         result, table, plot = _replay(options, rates)
     elif names and is_fabric(names, gpus):
-        _only(context, _ANY | _OF_FABRICS, "a fabric")
+        _only(_ANY | _OF_FABRICS, "a fabric")
         result, table, plot = _fabric(names[0], options, gpus, rates)
     else:
-        _only(context, set(context.params) - _NOT_OF_TYPES, "GPU types")
+        _only((set(options) | _ANY) - _NOT_OF_TYPES, "GPU types")
         result, table, plot = _types(names or ("h100", "lite"), options, gpus, rates)
     inputs = {"names": list(names)} | {
         k: list(v) if isinstance(v, tuple) else v for k, v in options.items() if k != "workers"
@@ -127,8 +126,9 @@ def failures(
         click.echo(f"drew {', '.join(options['picture'])}", err=True)
 
 
-def _only(context: click.Context, usable: set[str], what: str) -> None:
+def _only(usable: set[str], what: str) -> None:
     """Refuse options that were given and that this question does not use."""
+    context = click.get_current_context()
     for option in context.command.params:
         name = option.name or ""
         source = context.get_parameter_source(name)
@@ -170,8 +170,8 @@ def _fabric(file: str, options: dict[str, Any], gpus: Any, rates: Any) -> tuple[
     gpu = gpu_of(topology, options["gpu"], gpus)
     if options["throughput"] and topology.fabric.ranks >= _MANY:
         click.echo(
-            f"solving the throughput of {topology.fabric.ranks:,} endpoints after every failure: this may take "
-            "minutes, --no-throughput leaves it out",
+            f"solving the throughput of {topology.fabric.ranks:,} endpoints after every failure: this may "
+            "take minutes, --no-throughput leaves it out",
             err=True,
         )
     with progress_bar("failures") as progress:

@@ -75,7 +75,7 @@ def busy_share(load: Any, clock: Any, values: Values) -> Any:
 
 
 def _static(parts: Parts, busy: Any, square: Any, values: Values) -> Any:
-    """Static power without refresh: in full while at work, towards idle power between bursts."""
+    """Work out static power without refresh: in full while at work, towards idle power between bursts."""
     leakage = values["leakage"]
     awake = parts.static * (1 - leakage + leakage * square)
     gap = np.clip(awake + parts.refresh - parts.idle, 0.0, awake)

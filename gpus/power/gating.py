@@ -200,10 +200,10 @@ def gate_dvfs(block: Block, parts: Parts, load: Any, values: Values) -> Choice:
 
     Notes
     -----
-    Where GPUs are slowed down to carry their load they never rest, and the power of one is convex in its load,
-    so that of k GPUs is convex in k: halving the choices by whether one unit more draws less finds the least.
-    From as many GPUs on as carry the load at the least clock, each one more adds the same, so the least is at an
-    end of those.
+    Where GPUs are slowed down to carry their load they never rest, and the power of one is convex in its
+    load, so that of k GPUs is convex in k: halving the choices by whether one unit more draws less finds the
+    least. From as many GPUs on as carry the load at the least clock, each one more adds the same, so the
+    least is at an end of those.
     """
     shape = np.broadcast_shapes(np.shape(load), np.shape(draw_of(parts, np.asarray(load) * 0.0, 1.0, values)))
     fewest_on = np.broadcast_to(fewest(block, load), shape)

@@ -127,7 +127,7 @@ def test_checkpoints_at_the_ends_of_floats():
 
 def test_names_near_a_wrong_one_are_given_once(tmp_path):
     assert "placement" in refused("gpu", "cost", "--count", "nope")
-    assert "did you mean \"placement\"" in refused("gpu", "cost", "--count", "placment")
+    assert 'did you mean "placement"' in refused("gpu", "cost", "--count", "placment")
     file = tmp_path / "mine.yaml"
     file.write_text("gpus: {mine: {like: h100, process: TSMC 3X}}")
     assert refused("gpu", "cost", "mine", "--catalogue", str(file)).count('"TSMC N7"') == 1

@@ -256,7 +256,7 @@ def test_a_gpu_at_work_without_load_draws_what_one_without_work_does(name, level
 
 
 def test_between_bursts_a_share_of_the_gap_is_drawn():
-    """H100: 210 W at work, 122.7 W idle. Half the time between bursts, at nothing, a third, all of the gap."""
+    """H100: 210 W at work, 122.7 W idle; half of the time at nothing, a third, all of the gap."""
     parts, v = parts_of("h100")
     idle = (70 * 215) ** 0.5
     for share in (0.0, 1 / 3, 1.0):

@@ -1,4 +1,4 @@
-"""``topo-sim gpu compare``: its yield model and density, its workers, and what it says of cooling and wafers."""
+"""``topo-sim gpu compare``: its yield model and density, its workers, what it says of cooling and wafers."""
 
 import json
 

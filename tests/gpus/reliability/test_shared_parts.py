@@ -1,4 +1,4 @@
-"""Interruptions by shared parts: every pair of a part and a group that it stops counted, and lives simulated."""
+"""Interruptions by shared parts: pairs of a part and a group that it stops counted, and lives simulated."""
 
 import pytest
 
@@ -19,7 +19,9 @@ def test_parts_of_a_group_are_those_that_overlap_it(count):
             assert cluster.parts_of_group(host) == pytest.approx(counted(count, group, reach), rel=1e-14)
 
 
-@pytest.mark.parametrize(("group", "reach", "a_year"), [(12, 8, 40.0), (8, 12, 80 / 3), (12, 7, 50.0), (12, 6, 40.0)])
+@pytest.mark.parametrize(
+    ("group", "reach", "a_year"), [(12, 8, 40.0), (8, 12, 80 / 3), (12, 7, 50.0), (12, 6, 40.0)]
+)
 def test_lives_are_interrupted_as_often_as_the_closed_form_says(group, reach, a_year):
     host = SharedPart("host", reach, 20 / YEAR, 360.0)
     cluster = Cluster(96, 1e-13, 3600.0, group, parts=(host,))
