@@ -10,6 +10,7 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from topo_sim.base import UsageError, format_quantity
+from topo_sim.report.circuit_hardware import hardware_lines
 from topo_sim.report.circuits import plot_circuits
 from topo_sim.report.plots import COLOURS, MARKERS, STYLE
 from topo_sim.report.tables import new_table
@@ -69,6 +70,8 @@ def circuit_schedules_table(found: CircuitSchedules) -> RenderableType:
         "dark: share of the time that ports wait for changes; duty: bytes on circuits over what could be",
         "certificate checked: all bytes served, no rate exceeded, matchings only, every change paid for",
     ]
+    if found.hardware is not None:
+        notes[:0] = hardware_lines(found.hardware, found.assumed_any)
     return Group(table, *(Text(f"  {note}", style="dim") for note in notes))
 
 
