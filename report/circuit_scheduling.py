@@ -64,10 +64,12 @@ def circuit_schedules_table(found: CircuitSchedules) -> RenderableType:
             f"{one.packet_share:.1%}" if p.packet_rate else "-",
             f"{one.hops:.2f}" if one.hops else "-",
         )
+    peers = f"{p.peers:,} peer{'' if p.peers == 1 else 's'}"
     notes = [
-        f"busiest rank {format_quantity(p.busiest, 'size')}, at most {p.peers:,} peers; "
+        f"busiest rank {format_quantity(p.busiest, 'size')}, at most {peers}; "
         "gap: makespan above the bound, * for bytes that may be relayed, else for direct circuits",
-        "dark: share of the time that ports wait for changes; duty: bytes on circuits over what could be",
+        "dark: share of the time that ports wait for changes; duty: bytes on circuits over what all ports, "
+        "lit or not, could carry",
         "certificate checked: all bytes served, no rate exceeded, matchings only, every change paid for",
     ]
     if found.hardware is not None:

@@ -105,7 +105,7 @@ def _plane_rows(axes: Axes, shown: NDArray[np.int32], edges: NDArray[np.float64]
         axes.add_collection(PolyCollection(list(boxes), facecolors=names, linewidths=0))
     axes.set_ylim(-0.55, planes - 0.45)
     axes.set_yticks(range(planes) if planes <= MOST_ROWS else range(0, planes, planes // 16))
-    axes.set_ylabel("plane")
+    axes.set_ylabel("plane\n(height: share of ports lit)")
 
 
 def _port_rows(axes: Axes, shown: NDArray[np.int32], edges: NDArray[np.float64]) -> None:
@@ -158,10 +158,8 @@ def plot_circuits(
         for i, (one, ports) in enumerate(zip(given, by_port, strict=True)):
             draw_circuits(axes[i, 0], one, rows="ports" if ports else "planes", until=until)
             period = format_quantity(one.period, "time", 3)
-            about = (
-                f"{one.planes} plane{'s' * (one.planes > 1)} of {one.ports} ports, light {one.duty:.1%} of "
-            )
-            about += f"the time, {'period' if one.cyclic else 'over'} {period}"
+            shape = f"{one.planes} plane{'s' * (one.planes > 1)} of {one.ports} port{'s' * (one.ports > 1)}"
+            about = f"{shape}, ports lit {one.duty:.1%} of {'the period' if one.cyclic else 'the'} {period}"
             title = titles[i] if i < len(titles) else ""
             axes[i, 0].set_title(f"{title}: {about}" if title else about, loc="left", fontsize=9)
     return figure

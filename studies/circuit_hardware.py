@@ -58,7 +58,7 @@ def read_hardware(
         found = switch_hardware(record, level=level, ranks=ranks)
     if (switch is not None or level is not None) and found.reconfiguration is None:
         raise UsageError(
-            f"{found.switch or found.name}: found no reconfiguration time in the catalogue, expected a switch "
-            "that has one (see 'topo-sim optics media'); or give --delta"
+            f"{found.switch or found.name}: found no reconfiguration time in the catalogue, "
+            "expected a switch that has one (see 'topo-sim optics media'); or give --delta"
         )
     return found

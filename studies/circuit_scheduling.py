@@ -269,7 +269,7 @@ def schedule_circuits(
         if progress is not None:
             progress(i, len(names), name)
         done.append(schedule_demand(problem, name, **given[name]))
-    label = home.name if fabric is not None else f"{home.ranks} ranks"
+    label = home.name if fabric is not None else f"{home.ranks} rank{'' if home.ranks == 1 else 's'}"
     assumed = any_matching and hardware is not None and bool(hardware.limit)
     return CircuitSchedules(label, made.name, problem, done, given, hardware, assumed)
 

@@ -13,6 +13,7 @@ from topo_sim.collectives.step import Step
 
 __all__ = ["Rows", "StepTraffic", "step_traffic"]
 
+
 class Rows(NamedTuple):
     """Transfers of some steps, one after the other; as in `StepTraffic`.
 

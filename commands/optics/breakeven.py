@@ -51,7 +51,7 @@ __all__ = ["breakeven"]
 @click.option("--size", "--sizes", "sizes", multiple=True, metavar="SIZE", help=sizes_help)
 @click.option(
     "--delta", "--deltas", "deltas", multiple=True, metavar="TIME",
-    help="Reconfiguration time, for example '20 us'. Repeatable. Default: 4 ns, 4 us, 20 us, 1.2 ms, and FILE's.",
+    help="Reconfiguration time, for example '20 us'. Repeatable. Default: 4 ns, 4 us, 20 us, 1.2 ms, FILE's.",
 )  # fmt: skip
 @switch_option
 @level_option

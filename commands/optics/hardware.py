@@ -7,7 +7,7 @@ __all__ = ["any_matching_option", "level_option", "switch_option"]
 switch_option = click.option(
     "--switch",
     metavar="NAME",
-    help="Take the time of a change from this circuit switch; see 'topo-sim optics media'. In place of --delta.",
+    help="Take the time of a change from this circuit switch (see 'topo-sim optics media'), not --delta.",
 )
 
 level_option = click.option(

@@ -17,6 +17,8 @@ STOPS = ("all", "plane", "port")
 MOST_RANKS = 2048
 _BITS = 49  # line sums stay below 2^50: whole amounts are exact in 64 bits and as floats
 _HUGE = 1e300
+_LEAST = 1e-15  # of a change: what the busiest line takes at least, so that times can tell it
+_SHORTEST = 1e-290  # s
 
 
 def _integer(value: Any, name: str, least: int, most: int) -> int:
@@ -102,6 +104,17 @@ class Problem:
         if not math.isfinite((self.busiest / self.rate + self.ranks**2 * self.delta) * 1e6):
             raise UsageError(
                 f"rate: found {self.rate:g} B/s for {self.busiest:g} B, expected a time below 1e300 s"
+            )
+        self._require_times()
+
+    def _require_times(self) -> None:
+        """Refuse bytes that take so little time that it is lost in that of a change, or in a float."""
+        needed = self.busiest / self.rate
+        least = max(_LEAST * self.delta, _SHORTEST)
+        if self.busiest > 0 and needed <= least:
+            raise UsageError(
+                f"rate: found {self.rate:g} B/s for {self.busiest:g} B, which takes {needed:g} s; expected "
+                f"more than {least:g} s, or it is lost in rounding beside changes of {self.delta:g} s"
             )
 
     @property
