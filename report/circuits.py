@@ -76,7 +76,7 @@ def draw_circuits(
     what = (
         f"the port it sends to, 0 (blue) to {schedule.ports - 1} (red)"
         if rows == "ports"
-        else "a configuration"
+        else "a configuration; height: share of ports lit"
     )
     note: dict[str, Any] = {"xycoords": "axes fraction", "textcoords": "offset points", "fontsize": 8}
     axes.annotate(f"colour: {what}; dark: no light", (1, 0), (0, -22), ha="right", va="top", **note)
@@ -105,7 +105,7 @@ def _plane_rows(axes: Axes, shown: NDArray[np.int32], edges: NDArray[np.float64]
         axes.add_collection(PolyCollection(list(boxes), facecolors=names, linewidths=0))
     axes.set_ylim(-0.55, planes - 0.45)
     axes.set_yticks(range(planes) if planes <= MOST_ROWS else range(0, planes, planes // 16))
-    axes.set_ylabel("plane\n(height: share of ports lit)")
+    axes.set_ylabel("plane")
 
 
 def _port_rows(axes: Axes, shown: NDArray[np.int32], edges: NDArray[np.float64]) -> None:
@@ -159,7 +159,8 @@ def plot_circuits(
             draw_circuits(axes[i, 0], one, rows="ports" if ports else "planes", until=until)
             period = format_quantity(one.period, "time", 3)
             shape = f"{one.planes} plane{'s' * (one.planes > 1)} of {one.ports} port{'s' * (one.ports > 1)}"
-            about = f"{shape}, ports lit {one.duty:.1%} of {'the period' if one.cyclic else 'the'} {period}"
+            about = f"{shape}, ports lit {one.duty:.1%} of the time, "
+            about += f"{'period' if one.cyclic else 'over'} {period}"
             title = titles[i] if i < len(titles) else ""
             axes[i, 0].set_title(f"{title}: {about}" if title else about, loc="left", fontsize=9)
     return figure

@@ -141,12 +141,14 @@ def compare_policies(
 
     Examples
     --------
-    Two ports, changes of 20 us: planes that change in turn hide some of them.
+    Eight steps of 1.5 us, seven changes of 4 us and 30 / 16 of 1 MB at 100 GB/s: 58.75 us where all planes
+    change at once; planes that change in turn hide some of that.
 
-    >>> two = Circuits(ports=2, hop=5e-7)
-    >>> found = compare_policies("all_to_all", 16, two, [1e7], [20e-6], ["always", "overlap"])
-    >>> [round(row["time_s"] * 1e6, 1) for row in found.rows()]
-    [156.2, 126.1]
+    >>> four, own = Circuits(ports=4, hop=5e-7), ["halving_doubling"]
+    >>> found = compare_policies("all_reduce", 16, four, [1e6], [4e-6], ["always", "overlap"], algorithms=own)
+    >>> always, overlap = (row["time_s"] * 1e6 for row in found.rows())
+    >>> round(always, 2), overlap < always
+    (58.75, True)
     """
     names = list(dict.fromkeys(policies))
     for name in names:

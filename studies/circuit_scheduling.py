@@ -136,17 +136,27 @@ def _fabric(fabric: Fabric | None, ranks: int | None) -> Fabric:
 
 
 def _circuits(
-    hardware: CircuitHardware | None, planes: int | None, rate: float | None, delta: float | None
+    fabric: Fabric | None,
+    hardware: CircuitHardware | None,
+    planes: int | None,
+    rate: float | None,
+    delta: float | None,
 ) -> tuple[int, float, float]:
     """Planes, rate and time of a change: what is asked for, else what the hardware has."""
-    if hardware is None or not hardware.rate:
-        time = DELTA if hardware is None or hardware.reconfiguration is None else hardware.reconfiguration
-        return planes or 1, 50e9 if rate is None else rate, time if delta is None else delta
-    # A file without circuit switches gives its cables as one plane.
-    count = planes or (1 if hardware.sets == "none" else hardware.ports)
-    chosen = hardware.rate * (hardware.ports / count) if rate is None else rate
-    known = DELTA if hardware.reconfiguration is None else hardware.reconfiguration
-    return count, chosen, known if delta is None else delta
+    known = DELTA if hardware is None or hardware.reconfiguration is None else hardware.reconfiguration
+    time = known if delta is None else delta
+    if hardware is not None and hardware.rate:
+        # A file without circuit switches gives its cables as one plane.
+        count = planes or (1 if hardware.sets == "none" else hardware.ports)
+        own = hardware.rate * (hardware.ports / count)
+        return count, own if rate is None else rate, time
+    count = planes or 1
+    if rate is None and fabric is not None:
+        if fabric.family == "rotor":
+            raise UsageError(f"{fabric.name}: found links that are a mean over time, expected its hardware")
+        out = np.bincount(fabric.link_source, fabric.capacity, minlength=len(fabric.kind))[fabric.endpoints]
+        rate = float(out.min()) / count
+    return count, 50e9 if rate is None else rate, time
 
 
 def _schedulers(
@@ -221,7 +231,8 @@ def schedule_circuits(
         Of one unit of the demand: what each rank sends in all under demands that have a name. Default:
         64 MiB for those, 1 B for files.
     rate : float, B/s, optional
-        Of a circuit. Default: what the hardware's ports carry, shared out over the planes; 50 GB/s without.
+        Of a circuit. Default: what the hardware's ports carry, or the weakest endpoint of the fabric
+        sends, shared out over the planes; 50 GB/s without either.
     delta : float, s, optional
         Time of a change. Default: that of the hardware, else 20 us.
     planes : int, optional
@@ -260,7 +271,7 @@ def schedule_circuits(
     matrix = np.zeros((made.ranks, made.ranks))
     with np.errstate(over="ignore"):
         matrix[source, target] = amount * unit
-    count, speed, change = _circuits(hardware, planes, rate, delta)
+    count, speed, change = _circuits(fabric, hardware, planes, rate, delta)
     names, wanted = _schedulers(hardware, schedulers, any_matching, options or {})
     problem = Problem(matrix, speed, change, count, packet_rate, stop, first_free)
     given = _by_scheduler(names, wanted)

@@ -170,9 +170,9 @@ def _row(step: Step, schedule: Schedule) -> Row:
     p = schedule.ranks
     if min(step.source.min(), step.target.min()) < 0 or max(step.source.max(), step.target.max()) >= p:
         raise CollectiveError(f"{schedule!r}: a step names a rank below 0 or above {p - 1}")
-    if far := _shift(step, p):
+    if ahead := _shift(step, p):
         none = np.zeros(0, dtype=np.int64)
-        return none, none, np.zeros(0), float(np.max(step.fraction)), far
+        return none, none, np.zeros(0), float(np.max(step.fraction)), ahead
     source, target = step.source.astype(np.int64), step.target.astype(np.int64)
     key, amount = source * p + target, step.fraction
     if not np.all(key[1:] > key[:-1]):

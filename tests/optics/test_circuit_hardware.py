@@ -254,6 +254,15 @@ def test_first_free_is_true_or_false(value):
         Circuits(first_free=value)
 
 
+def test_a_chart_says_what_its_bars_are():
+    from topo_sim.report.circuits import plot_circuits
+
+    swap = CircuitSchedule([[[1, 0, -1], [2, -1, 0]]], [1.0], capacity=1.0)
+    (axes,) = plot_circuits(swap).axes
+    assert any("height: share of ports lit" in text.get_text() for text in axes.texts)
+    assert "ports lit 66.7% of the time" in axes.get_title(loc="left")
+
+
 def test_one_of_a_kind_has_no_plural():
     text = run("optics", "breakeven", "--ranks", 1).output
     assert "1 rank," in text

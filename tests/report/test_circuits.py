@@ -47,7 +47,8 @@ def test_until_cuts_the_time(tmp_path):
     figure = plot_circuits([schedule, rotor(2)], ["one", "two"], until=25e-6)
     for axes in figure.axes:
         assert axes.get_xlim() == pytest.approx((0, 25))
-    assert figure.axes[0].get_title(loc="left").startswith("one: 1 plane of 8 ports, light 80.0% of the time")
+    title = figure.axes[0].get_title(loc="left")
+    assert title.startswith("one: 1 plane of 8 ports, ports lit 80.0% of the time")
     for suffix in ("png", "svg", "pdf"):
         figure.savefig(tmp_path / f"a.{suffix}")
 
