@@ -39,6 +39,10 @@ class Exchange:
         """Tell what all repeats take, one after another, s."""
         return self.repeat * network.curve(self.collective, self.group, self.stride).time(self.size)
 
+    def floor(self, network: Network) -> Array:
+        """Bound what all repeats take, without solving anything, s."""
+        return self.repeat * network.pace(self.collective, self.group) * self.size
+
     def latency(self, network: Network) -> float:
         """Tell what all repeats would take without any bytes, s."""
         return self.repeat * float(network.curve(self.collective, self.group, self.stride).time(0.0))

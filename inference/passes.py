@@ -159,18 +159,20 @@ class PassTimer:
         assert self.precision is not None
         return pass_exchanges(self.model, self.layout, work, self.precision, self.network.ranks)
 
-    def time(self, work: Work) -> PassTimes:
+    def time(self, work: Work, split: Array | None = None) -> PassTimes:
         """Time passes.
 
         Parameters
         ----------
         work : Work
+        split : ndarray of float64, s, optional
+            What `operator_parts` gives for it, if already known.
 
         Returns
         -------
         PassTimes
         """
-        split = self._operator_parts(work)
+        split = self.operator_parts(work) if split is None else split
         shape = split.shape[1:]
         wire, latency = np.zeros(shape), np.zeros(shape)
         for each in self.exchanges(work):
@@ -178,13 +180,28 @@ class PassTimer:
             latency = latency + each.latency(self.network)
         own = split.sum(axis=0)
         exposed = wire - self.overlap * np.minimum(own, wire)
-        uneven = -(-self.model.layers // self.layout.pp) * self.layout.pp / self.model.layers
+        uneven = self.uneven
         parts = dict(zip(PARTS, (*(uneven * split), uneven * exposed), strict=True))
         total = uneven * (own + exposed)
         return PassTimes(parts, uneven * wire, uneven * latency, total, total / self.layout.pp)
 
-    def _operator_parts(self, work: Work) -> Array:
-        """Sum the operators by what limits them, shape (3, ...)."""
+    @property
+    def uneven(self) -> float:
+        """Layers of the largest stage over the mean."""
+        return -(-self.model.layers // self.layout.pp) * self.layout.pp / self.model.layers
+
+    def operator_parts(self, work: Work) -> Array:
+        """Sum the operators by what limits them.
+
+        Parameters
+        ----------
+        work : Work
+
+        Returns
+        -------
+        ndarray of float64, shape (3, ...), s
+            The first three of `PARTS`, all layers on one stage after another.
+        """
         shape = np.broadcast_shapes(work.sequences.shape, work.positions.shape)
         split = np.zeros((3, *shape))
         for op in self.operators(work):
@@ -216,7 +233,7 @@ class PassTimer:
         """
         p, layout = self.precision, self.layout
         assert p is not None
-        shard, stages = layout.shard(self.model), -(-self.model.layers // layout.pp) / self.model.layers
+        shard, stages = layout.shard(self.model), self.uneven / layout.pp
         weights = float(shard.weight_bytes(value_bytes(p.weights), value_bytes(p.outputs))) * stages
         each = float(shard.cache_bytes_per_token(value_bytes(p.kv))) * stages / layout.cp
         return weights + each * np.asarray(batch, dtype=np.float64) * np.asarray(context, dtype=np.float64)

@@ -112,17 +112,17 @@ class Curve:
 
 
 class Network(Protocol):
-    """What joins GPUs, as far as a model on them can tell.
+    """What joins GPUs, as far as a model on them can tell."""
 
-    Attributes
-    ----------
-    name : str
-    ranks : int
-        GPUs that it joins.
-    """
+    @property
+    def name(self) -> str:
+        """What it is called."""
+        ...
 
-    name: str
-    ranks: int
+    @property
+    def ranks(self) -> int:
+        """GPUs that it joins."""
+        ...
 
     def curve(self, collective: str, group: int, stride: int = 1) -> Curve:
         """Cost a collective of groups that run it at once, once for all sizes.
@@ -144,6 +144,20 @@ class Network(Protocol):
         ------
         UsageError
             If a group does not fit.
+        """
+        ...
+
+    def pace(self, collective: str, group: int) -> float:
+        """Bound the time per byte of a collective, whatever the algorithm and however empty the network.
+
+        Parameters
+        ----------
+        collective : str
+        group : int
+
+        Returns
+        -------
+        float, s/B
         """
         ...
 

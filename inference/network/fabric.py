@@ -10,6 +10,7 @@ from topo_sim.base import TopoSimError, UsageError
 from topo_sim.collectives import (
     ALGORITHMS,
     COLLECTIVES,
+    Algorithm,
     CostProfile,
     LowerBound,
     Router,
@@ -83,6 +84,7 @@ class FabricNetwork:
         self.fabric, self.name, self.ranks = fabric, fabric.name, fabric.ranks
         self.overhead, self.seed, self.progress = overhead, seed, progress
         self.router = Router(fabric, routing, seed)
+        self._port = _fastest_port(fabric)
         self._curves: dict[tuple[str, int, int], Curve] = {}
 
     def curve(self, collective: str, group: int, stride: int = 1) -> Curve:
@@ -92,6 +94,13 @@ class FabricNetwork:
             check_group(self.name, self.ranks, group, stride)
             self._curves[key] = self._solve(*key)
         return self._curves[key]
+
+    def pace(self, collective: str, group: int) -> float:
+        """Bound the time per byte of a collective by the fastest port of any endpoint."""
+        if group == 1:
+            return 0.0
+        needed = 1.0 if collective in ("all_reduce", "send_recv") else (group - 1) / group
+        return needed / self._port
 
     def groups(self, group: int, stride: int = 1) -> list[np.ndarray]:
         """List the ranks of every group that fits: whole blocks, or one group where no block does.
@@ -149,7 +158,7 @@ class FabricNetwork:
         block = _block(self.fabric, group) if stride == 1 else None
         known = {name for name, _ in tries}
         for name, entry in ALGORITHMS[collective].items():
-            if block and "dims" in entry.options and name not in known:
+            if block and "dims" in entry.options and name not in known and _suits(entry, block):
                 tries.append((name, {"dims": block}))
         return [(name, options, self._steps(collective, name, options, group)) for name, options in tries]
 
@@ -189,6 +198,16 @@ class FabricNetwork:
             if slowest is None or profile.time(1e6) > slowest.time(1e6):
                 slowest = profile
         return slowest
+
+
+def _fastest_port(fabric: Fabric) -> float:
+    """Most that any endpoint sends, B/s."""
+    sums = np.bincount(fabric.link_source, fabric.capacity, len(fabric.kind))[fabric.endpoints]
+    return float(sums.max(initial=0.0)) or np.inf
+
+
+def _suits(entry: Algorithm, block: tuple[int, ...]) -> bool:
+    return not (entry.power_of_two and any(side & (side - 1) for side in block))
 
 
 def _block(fabric: Fabric, group: int) -> tuple[int, ...] | None:
