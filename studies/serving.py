@@ -38,7 +38,8 @@ class Question:
         Lengths, for requests that are drawn.
     trace : Requests, optional
         Requests as they are; then rate and count are theirs.
-    rate : float, 1/s
+    rate : float, optional, 1/s
+        Default: half of what the cluster can serve at most.
     count : int
     longest : int
         Most tokens of a prompt, and of an answer, that is drawn.
@@ -56,7 +57,7 @@ class Question:
 
     workload: Workload | None = None
     trace: Requests | None = None
-    rate: float = 1.0
+    rate: float | None = None
     count: int = 1000
     longest: int = 8192
     slo: Slo = field(default_factory=Slo)
@@ -79,7 +80,13 @@ class Question:
         if self.trace is not None:
             return self.trace
         assert self.workload is not None
-        return make_requests(self.workload, self.rate, self.count, longest=self.longest, seed=self.seed)
+        return make_requests(
+            self.workload,
+            1.0 if self.rate is None else self.rate,
+            self.count,
+            longest=self.longest,
+            seed=self.seed,
+        )
 
 
 @dataclass(frozen=True)
@@ -157,7 +164,7 @@ def serve_setup(setup: Setup, question: Question, progress: Progress | None = No
     alone = requests_alone(requests, setup.rooflines[0], setup.rooflines[-1], setup.links)
     return ServingRun(
         model=setup.model.name, gpu=setup.gpu, network=setup.network, workload=requests.about,
-        seed=question.seed, rate=requests.rate if question.trace else question.rate, slo=question.slo,
+        seed=question.seed, rate=requests.rate if question.rate is None else question.rate, slo=question.slo,
         strict=question.strict, warmup=min(int(question.warmup * requests.count), requests.count - 1),
         rules=question.rules, served=served, pools=_uses(setup, served, met),
         alone=alone,
@@ -227,9 +234,25 @@ def serve_model(
     >>> run.beaten, run.served.unfinished, run.attained > 0.99
     (0, 0, True)
     """
-    setup = make_setup(model, fabric, gpu, requests=question.requests(), rules=question.rules,
-                       failures=question.failures, seed=question.seed, progress=progress, **how)  # fmt: skip
+    requests = question.requests()
+    setup = _setup(model, fabric, gpu, question, requests, progress, how)
+    if question.trace is None and question.rate is None:
+        question = replace(question, rate=_most(setup, requests, question.rules) / 2)
     return serve_setup(setup, question, progress)
+
+
+def _setup(
+    model: str, fabric: str | None, gpu: str | None, question: Question, requests: Requests,
+    progress: Progress | None, how: dict[str, Any],
+) -> Setup:  # fmt: skip
+    return make_setup(
+        model, fabric, gpu, requests=requests, rules=question.rules, failures=question.failures,
+        progress=progress, **{"seed": question.seed, **how},
+    )  # fmt: skip
+
+
+def _most(setup: Setup, requests: Requests, rules: Rules) -> float:
+    return capacity(requests, setup.pools[0], setup.pools[1] if setup.links else None, rules).rate
 
 
 def load_curve(
@@ -268,13 +291,10 @@ def load_curve(
     if workers < 1:
         raise UsageError(f"workers: found {workers}, expected at least 1")
     requests = question.requests()
-    setup = make_setup(model, fabric, gpu, requests=requests, rules=question.rules,
-                       failures=question.failures, seed=question.seed, progress=progress, **how)  # fmt: skip
+    setup = _setup(model, fabric, gpu, question, requests, progress, how)
     if not rates:
-        most = capacity(
-            requests, setup.pools[0], setup.pools[1] if setup.links else None, question.rules
-        ).rate
-        rates = [most * share for share in np.linspace(0.1, 1.2, points)]
+        most = _most(setup, requests, question.rules)
+        rates = [most * share for share in np.linspace(0.1, 1.2, points).tolist()]
     asked = [_at(question, requests, rate) for rate in sorted(rates)]
     runs = []
     with ThreadPoolExecutor(workers) as pool:
@@ -290,8 +310,6 @@ def _at(question: Question, requests: Requests, rate: float) -> Question:
     if question.trace is None:
         return replace(question, rate=rate)
     if not (rate > 0 and math.isfinite(rate)) or not math.isfinite(requests.rate):
-        raise UsageError(
-            f"rate: found {rate} per second, expected a finite number above 0 and a trace that lasts"
-        )
+        raise UsageError(f"rate: found {rate} per second, expected one above 0 and a trace that lasts")
     factor = requests.rate / rate
     return replace(question, trace=replace(requests, arrival=requests.arrival * factor))

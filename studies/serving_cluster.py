@@ -173,11 +173,12 @@ class _Make:
         if room >= max(tokens, self.rules.block):
             return room
         weights, each = self.on_gpu(layout.tp, layout.kv)
-        lacks = (weights + each * tokens - self.memory_share * self.device.memory) * layout.tp / 1e9
+        budget = self.memory_share * self.device.memory
+        lacks = (weights + each * tokens - budget) * layout.tp / 1e9
         fits = [tp for tp in self.fitting(tokens, layout.kv) if tp > layout.tp]
         mend = f"TP {fits[0]} fits" if fits else f"no TP up to {self.network.ranks} GPUs fits"
         raise UsageError(
-            f"{self.model.name}: found {layout.tp} x {self.memory_share * self.device.memory / 1e9:.4g} GB of "
+            f"{self.model.name}: found {layout.tp} x {budget / 1e9:.4g} GB on "
             f"{self.device.name} in an instance, {lacks:.3g} GB too few for weights and a request of "
             f"{tokens:,} tokens: {mend}"
         )
