@@ -4,8 +4,9 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, PercentFormatter
+from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator, PercentFormatter
 
 from topo_sim.base import format_quantity
 from topo_sim.report.plots import COLOURS, MARKERS, STYLE
@@ -23,10 +24,18 @@ _PLACES = (
     ("decode", "decode", _BLUE),
 )
 _MOST_POINTS = 2000
+_NARROW = 200.0  # from here on, powers of ten are labels enough
 
 
 def _seconds(value: float, _: object = None) -> str:
     return format_quantity(value, "time", 3)
+
+
+def _ticks(axis: Axis, low: float, high: float) -> None:
+    """Label a logarithmic axis of times at round numbers."""
+    axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0) if high < _NARROW * low else (1.0,)))
+    axis.set_minor_locator(NullLocator())
+    axis.set_major_formatter(FuncFormatter(_seconds))
 
 
 def _outages(axes: Axes, run: ServingRun, end: float) -> None:
@@ -118,7 +127,7 @@ def _distributions(left: Axes, right: Axes, run: ServingRun) -> None:
     right.set_title("Time between tokens (TBT)")
     for axes in (left, right):
         axes.set_xscale("log")
-        axes.xaxis.set_major_formatter(FuncFormatter(_seconds))
+        _ticks(axes.xaxis, *axes.get_xlim())
         axes.yaxis.set_major_formatter(PercentFormatter(1.0))
         axes.set_ylim(0, 1.02)
         axes.set_ylabel("requests up to here")
@@ -201,7 +210,7 @@ def plot_load_curve(curve: LoadCurve) -> Figure:
                 limit, color="#444444", linestyle="--", linewidth=1.1, label=f"limit {_seconds(limit)}"
             )
             axes.set_yscale("log")
-            axes.yaxis.set_major_formatter(FuncFormatter(_seconds))
+            _ticks(axes.yaxis, *axes.get_ylim())
             axes.set_xlim(0, top)
         middle.set_title("Time to first token (TTFT)")
         right.set_title("Time between tokens (TBT), all tokens")
