@@ -24,6 +24,7 @@ _PLACES = (
     ("decode", "decode", _BLUE),
 )
 _MOST_POINTS = 2000
+_FEW = 5
 _NARROW = 200.0  # from here on, powers of ten are labels enough
 
 
@@ -39,12 +40,25 @@ def _ticks(axis: Axis, low: float, high: float) -> None:
 
 
 def _outages(axes: Axes, run: ServingRun, end: float) -> None:
-    """Shade the times at which an instance stands, one label for all."""
+    """Mark every failure, and draw at the foot how many instances stand."""
     seen = run.outages[run.outages[:, 1] < end]
-    for k, (_, begin, until) in enumerate(seen):
-        label = f"an instance is down ({len(seen)} times)" if k == 0 else None
-        axes.axvspan(begin, min(until, end), color=_RED, alpha=0.13, linewidth=0, zorder=1, label=label)
-        axes.axvline(begin, color=_RED, alpha=0.5, linewidth=0.8, zorder=1)
+    if not len(seen):
+        return
+    until = seen[:, 2][seen[:, 2] < end]
+    times = np.concatenate([[0.0], seen[:, 1], until, [end]])
+    turns = np.concatenate([[0], np.ones(len(seen)), -np.ones(len(until)), [0]])
+    order = np.argsort(times, kind="stable")
+    down = np.cumsum(turns[order])
+    foot = axes.twinx()
+    foot.fill_between(times[order], down, step="post", color=_RED, alpha=0.45, linewidth=0)
+    foot.set_ylim(0, 5 * max(float(down.max()), 1.0))
+    foot.set_yticks(range(int(down.max()) + 1) if down.max() < _FEW else [0, int(down.max())])
+    foot.tick_params(axis="y", colors=_RED, labelsize=7)
+    foot.grid(visible=False)
+    foot.set_ylabel("instances down", color=_RED, y=0.1, ha="center", fontsize=8)
+    for k, begin in enumerate(seen[:, 1]):
+        label = f"a failure stops an instance ({len(seen)})" if k == 0 else None
+        axes.axvline(begin, color=_RED, linewidth=0.9, linestyle=(0, (4, 2)), zorder=2, label=label)
 
 
 def _legend(axes: Axes, **more: Any) -> None:

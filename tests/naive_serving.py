@@ -241,7 +241,7 @@ class NaiveServing:
 
     def end_pass(self, i):
         i.busy += self.now - i.began
-        doing, i.work = {r: n for r, n in i.work}, None
+        doing, i.work = dict(i.work), None
         for r in list(i.batch):
             if r not in doing:
                 continue

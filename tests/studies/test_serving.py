@@ -27,7 +27,7 @@ CASES = {
     "rooflines": {"how": {"instances": (1, 1), "operators": "roofline", "overlap": 1.0}},
     "failures": {
         "how": {"instances": (2, 2)},
-        "failures": Failures(rate=1 / 600, repair=30.0, restart=5.0, policy="none"),
+        "failures": Failures(rate=1 / 60, repair=5.0, restart=2.0, policy="none"),
     },
 }
 
@@ -52,7 +52,8 @@ def test_certificates_hold_at_light_and_at_heavy_load(name, rate):
     done = served.finished
     assert served.made[done].tolist() == served.requests.output[done].tolist()
     assert served.sent.sum() == served.made.sum()
-    assert 0 <= run.attained <= 1 and all(0 < pool.busy <= 1 for pool in run.pools)
+    assert 0 <= run.attained <= 1
+    assert all(0 < pool.busy <= 1 for pool in run.pools)
     assert (len(run.outages) > 0) == (name == "failures")
 
 
@@ -61,13 +62,15 @@ def test_light_load_gives_the_time_of_a_prefill_pass():
     run = serve_model("llama3-70b", Question(trace=requests), "lite-flat-switch", instances=(2, 2), tp=8)
     alone = run.served.ttft
     np.testing.assert_allclose(alone, alone[0], rtol=1e-9)
-    assert run.alone.ttft[0] < alone[0] < 0.5 and run.attained == 1.0
+    assert run.alone.ttft[0] < alone[0] < 0.5
+    assert run.attained == 1.0
 
 
 def test_goodput_falls_when_the_load_passes_the_capacity():
     curve = load_curve("llama3-8b", ask(None, 3000), gpu="h100", instances=(1, 1), points=6)
     shares = [run.attained for run in curve.runs]
-    assert shares[0] > 0.95 and shares[-1] < 0.5 * shares[0]
+    assert shares[0] > 0.95
+    assert shares[-1] < 0.5 * shares[0]
     assert curve.best is not curve.runs[-1]
     for run in curve.runs:
         served = run.served.finished.sum() / run.served.end
@@ -93,18 +96,19 @@ def test_a_strict_limit_is_harder_and_a_wide_one_met_by_all():
     )
     assert strict < mean
     wide = serve_model("llama3-8b", ask(20.0, slo=Slo(1e6, 1e6)), gpu="h100", instances=1)
-    assert wide.attained == 1.0 and wide.goodput == pytest.approx(wide.rate)
+    assert wide.attained == 1.0
+    assert wide.goodput == pytest.approx(wide.rate)
 
 
 def test_spares_keep_goodput():
     """Failures often enough to matter: a spare serves again after a swap, not after a repair."""
-    asked = {"rate": 1 / 900, "repair": 3600.0, "restart": 5.0}
+    asked = {"rate": 1 / 100, "repair": 3600.0, "restart": 5.0}
     shares = [
         serve_model(
-            "llama3-8b", ask(8.0, failures=Failures(**asked, policy=policy, spares=spares)), gpu="h100",
+            "llama3-8b", ask(40.0, 6000, failures=Failures(**asked, policy=policy, spares=spares)), gpu="h100",
             instances=3,
         ).attained
-        for policy, spares in (("none", 0), ("rewire", 4))
+        for policy, spares in (("none", 0), ("rewire", 3))
     ]  # fmt: skip
     assert shares[1] > shares[0] + 0.1
 
@@ -118,9 +122,12 @@ def test_the_command_writes_rows_for_requests_and_runs(tmp_path):
     found = run("llama3-8b", "--rate", "4/s", "--requests", 50, "--format", "json", "--each", each)
     assert found.exit_code == 0, found.output
     result = json.loads(found.stdout)["results"]
-    assert result["finished"] == 50 and len(result["over_time"]) == 60 and result["faster_than_alone"] == 0
+    assert result["finished"] == 50
+    assert len(result["over_time"]) == 60
+    assert result["faster_than_alone"] == 0
     rows = list(csv.DictReader(io.StringIO(each.read_text())))
-    assert len(rows) == 50 and all(float(r["latency_s"]) >= float(r["least_latency_s"]) for r in rows)
+    assert len(rows) == 50
+    assert all(float(r["latency_s"]) >= float(r["least_latency_s"]) for r in rows)
 
 
 def test_a_trace_comes_back_as_it_was(tmp_path):
@@ -128,7 +135,9 @@ def test_a_trace_comes_back_as_it_was(tmp_path):
     trace.write_text("arrival_s,prompt_tokens,output_tokens\n" + "".join(f"{i},100,3\n" for i in range(20)))
     found = run("llama3-8b", "--trace", trace, "--format", "csv", "--warmup", 0)
     row = next(csv.DictReader(io.StringIO(found.stdout)))
-    assert found.exit_code == 0 and row["requests"] == "20" and float(row["rate_per_s"]) == 1.0
+    assert found.exit_code == 0
+    assert row["requests"] == "20"
+    assert float(row["rate_per_s"]) == 1.0
     assert float(row["attained"]) == 1.0
 
 
@@ -176,13 +185,15 @@ def test_bad_input_is_one_line_and_exit_code_2(arguments, text, tmp_path, monkey
     monkeypatch.chdir(tmp_path)
     found = run("llama3-8b", *arguments)
     assert found.exit_code == 2, found.output
-    assert text in found.stderr and "Traceback" not in found.stderr
+    assert text in found.stderr
+    assert "Traceback" not in found.stderr
     assert len(found.stderr.strip().splitlines()) == 1
 
 
 def test_a_model_that_does_not_fit_says_by_how_much_and_what_would():
     found = run("llama3-405b", "--fabric", "lite-flat-switch", "--tp", 16)
     assert found.exit_code == 2
-    assert "GB too few" in found.stderr and "TP 32 fits" in found.stderr
+    assert "GB too few" in found.stderr
+    assert "TP 32 fits" in found.stderr
     with pytest.raises(UsageError, match="no TP up to 8 GPUs fits"):
-        serve_model("llama3-405b", ask(1.0), "dgx-h100", tp=2, memory_share=0.3)
+        serve_model("llama3-405b", ask(1.0), "dgx-h100", tp=2, memory_share=0.3, instances=(1, 1))

@@ -39,7 +39,9 @@ def case(seed):
         )  # fmt: skip
         pools.append(Pool(other, int(rng.integers(1, 4))))
         shape = (pools[0].instances, pools[1].instances)
-        links = Links(float(rng.choice([0, 1, 100])), rng.uniform(1e2, 1e4, shape), rng.uniform(0, 0.1, shape))
+        links = Links(
+            float(rng.choice([0, 1, 100])), rng.uniform(1e2, 1e4, shape), rng.uniform(0, 0.1, shape)
+        )
     batch = int(rng.integers(1, 9))
     rules = Rules(
         chunk=int(rng.choice([0, batch + rng.integers(1, 30)])),
@@ -84,7 +86,8 @@ def test_every_time_of_every_request_is_the_twins(block):
         np.testing.assert_array_equal(found.restarts, [r.restarts for r in twin.requests])
         np.testing.assert_array_equal(found.preempted, [r.preempted for r in twin.requests])
         np.testing.assert_array_equal(found.busy, [i.busy for i in twin.instances])
-        assert found.gap_sum == pytest.approx(sum(twin.gaps)) and found.gaps.sum() == len(twin.gaps)
+        assert found.gap_sum == pytest.approx(sum(twin.gaps))
+        assert found.gaps.sum() == len(twin.gaps)
         for k in range(2):
             counts = {b: int(c) for b, c in enumerate(found.batch_counts[k]) if c}
             assert counts == twin.batches[k], seed
