@@ -14,8 +14,9 @@ __all__ = ["list_names"]
 def list_names(kind: str | None, seed: int, form: str, output: str | None) -> None:
     """List what can be chosen by name: all of it, or one KIND.
 
-    KIND is topologies, generators, routings, collectives, algorithms, models, formats, patterns, demands,
-    methods, policies, media, circuit_switches, packet_switches, gpus or yields.
+    KIND is topologies, generators, routings, collectives, algorithms, models, circuit_policies, formats,
+    patterns, demands, methods, policies, power_policies, media, circuit_switches, packet_switches, gpus
+    or yields.
     """
     from rich.console import Group
 

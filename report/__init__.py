@@ -1,5 +1,6 @@
 """Tables, plots and machine-readable output, made from result objects."""
 
+from topo_sim.report.breakeven import breakeven_table, plot_breakeven
 from topo_sim.report.calibration import calibration_tables, plot_calibration
 from topo_sim.report.codesign import codesign_tables, plot_codesign
 from topo_sim.report.formats import to_csv, to_json, write_text
@@ -19,6 +20,7 @@ from topo_sim.report.tables import (
 from topo_sim.report.tuning import plot_tuning, tuning_tables
 
 __all__ = [
+    "breakeven_table",
     "calibration_tables",
     "codesign_tables",
     "collective_table",
@@ -26,6 +28,7 @@ __all__ = [
     "explanation_table",
     "info_table",
     "list_table",
+    "plot_breakeven",
     "plot_calibration",
     "plot_codesign",
     "plot_comparison",

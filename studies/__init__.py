@@ -1,6 +1,8 @@
 """What a user runs: each study loads fabrics, calls the rooms below and returns results."""
 
 from topo_sim.studies.blast_radius import Blast, Resilience
+from topo_sim.studies.breakeven import breakeven, circuits_of
+from topo_sim.studies.breakeven_map import BreakEven, SizeLines
 from topo_sim.studies.calibrate import Calibration, calibrate
 from topo_sim.studies.codesign import CoDesignStudy, study_codesign
 from topo_sim.studies.collective import CollectiveTable, cost_table
@@ -21,6 +23,7 @@ __all__ = [
     "DEFAULT_FABRICS",
     "PATTERNS",
     "Blast",
+    "BreakEven",
     "Calibration",
     "CoDesignStudy",
     "CollectiveTable",
@@ -32,12 +35,15 @@ __all__ = [
     "Question",
     "Resilience",
     "Sharing",
+    "SizeLines",
     "Synthesis",
     "Throughput",
     "TunedRange",
     "Tuning",
     "best",
+    "breakeven",
     "calibrate",
+    "circuits_of",
     "compare",
     "compare_failures",
     "cost_table",

@@ -7,9 +7,12 @@ from topo_sim.base import UsageError, nearest
 from topo_sim.collectives import ALGORITHMS, COLLECTIVES, SYNTHESIZERS
 from topo_sim.collectives.formats import FORMATS
 from topo_sim.collectives.models import COST_MODELS
+from topo_sim.collectives.reconfiguration import POLICIES as CIRCUIT_POLICIES
 from topo_sim.gpus import YIELDS, load_gpus
+from topo_sim.gpus.power import POWER_POLICIES
 from topo_sim.gpus.reliability import POLICIES
 from topo_sim.optics import load_optics
+from topo_sim.optics.scheduling import SCHEDULERS
 from topo_sim.studies.sharing import PATTERNS
 from topo_sim.topo import GENERATORS, ROUTINGS
 from topo_sim.topo.demands import DEMANDS
@@ -71,16 +74,27 @@ _KINDS: dict[str, Callable[[], Rows]] = {
         {"name": n, "settings": ", ".join(f"{k}={v}" for k, v in m.settings.items()), "about": m.summary}
         for n, m in COST_MODELS.items()
     ],
+    "circuit_policies": lambda: [{"name": n, "about": p.summary} for n, p in CIRCUIT_POLICIES.items()],
     "formats": lambda: [{"name": n, "about": f.summary} for n, f in FORMATS.items()],
     "patterns": lambda: [{"name": n, "about": _first_line(f)} for n, f in PATTERNS.items()],
     "demands": lambda: [{"name": n, "about": _first_line(f)} for n, f in DEMANDS.items()],
     "media": lambda: _records("media"),
     "circuit_switches": lambda: _records("circuit_switches"),
     "packet_switches": lambda: _records("packet_switches"),
+    "schedulers": lambda: [
+        {
+            "name": n,
+            "options": ", ".join(k if v is None else f"{k}={v:g}" for k, v in s.options.items()),
+            "reference": s.reference,
+            "about": s.summary,
+        }
+        for n, s in SCHEDULERS.items()
+    ],
     "gpus": lambda: [{"name": gpu.name, "about": gpu.about} for gpu in load_gpus().values()],
     "yields": lambda: [{"name": n, "about": _first_line(f)} for n, f in YIELDS.items()],
     "methods": lambda: [{"name": n, "about": _first_line(f)} for n, f in METHODS.items()],
     "policies": lambda: [{"name": n, "about": p.about} for n, p in POLICIES.items()],
+    "power_policies": lambda: [{"name": n, "about": _first_line(f)} for n, f in POWER_POLICIES.items()],
 }
 
 

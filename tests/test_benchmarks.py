@@ -124,6 +124,12 @@ def test_quick_synthesis_passes_its_checks():
     assert optima["2 servers of A100"] == "1040/3"
 
 
+def test_schedulers_of_circuits_run():
+    done = run("schedulers.py", "--quick")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("| 16 |") == 8
+
+
 def test_lives_of_clusters_run():
     done = run("reliability.py", "--quick")
     assert done.returncode == 0, done.stderr

@@ -100,6 +100,15 @@ def _count_cables(links: _Links, directed: bool) -> int:
     )
 
 
+def _stated_cables(graph: Any, counted: int, faults: list[str]) -> int:
+    """Take the number of physical cables from a graph whose links stand for others (rotors)."""
+    stated = graph.graph.get("cables", counted)
+    if isinstance(stated, bool) or not isinstance(stated, (int, np.integer)) or stated < 0:
+        faults.append(f"graph: cables: found {stated!r}, expected a whole number of at least 0")
+        return counted
+    return int(stated)
+
+
 def _set_circuits(
     graph: Any, index: dict[Hashable, int], kinds: list[int], links: _Links, faults: list[str]
 ) -> _Links:
@@ -177,7 +186,7 @@ def compile_graph(
     default_bandwidth = _read_quantity(bandwidth, _RATE, "bandwidth", faults)
     default_latency = _read_quantity(latency, _TIME, "latency", faults)
     links = _read_edges(kept, index, default_bandwidth, default_latency, faults)
-    cables = _count_cables(links, kept.is_directed())
+    cables = _stated_cables(kept, _count_cables(links, kept.is_directed()), faults)
     if OCS in kinds:
         links = _set_circuits(kept, index, kinds, links, faults)
     if faults:

@@ -76,8 +76,8 @@ def link_loads(
     a node on the way to one target. So traffic is summed per target, from the farthest node inwards:
     O(targets x links) whatever the number of pairs, and endpoints behind one switch are one target. In a
     Clos all uplinks of a subtree carry the same: what leaves it, divided by their number; O(endpoints) in
-    all. "valiant" is the mean over its draws: uniform from every source to the middles and on to every
-    target. Other routings are routed flow by flow, a million at a time.
+    all. "valiant" is the mean over its draws, which is "valiant_split": uniform from every source to the
+    middles and on to every target. Other routings are routed flow by flow, a million at a time.
 
     Examples
     --------
@@ -88,7 +88,7 @@ def link_loads(
     1.0
     """
     made = make_demand(fabric, demand, seed=seed)
-    if routing == "valiant":
+    if routing in ("valiant", "valiant_split"):
         return _valiant(fabric, made, progress)
     if routing in ("ecmp_split", "spray"):
         if isinstance(fabric.structure, Clos):

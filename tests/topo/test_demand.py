@@ -18,7 +18,9 @@ FABRICS = [torus((3, 4)), fat_tree(4), leaf_spine(3, 4, 2), single_switch(7), me
 
 
 def test_registry():
-    assert sorted(DEMANDS) == ["all_to_all", "hot_spots", "longest_matching", "permutation", "stencil"]
+    assert sorted(DEMANDS) == [
+        *("all_to_all", "experts", "hot_spots", "longest_matching", "permutation", "stencil", "zipf")
+    ]
     assert all(function.__doc__ for function in DEMANDS.values())
 
 

@@ -18,6 +18,7 @@ from topo_sim.topo import (
     grouped,
     leaf_spine,
     mesh,
+    rotor,
     single_switch,
     torus,
 )
@@ -94,6 +95,8 @@ def test_repr(fabric, text):
         circuit_switched(2, 3),
         circuit_switched(8, 3, light_paths="random_regular", seed=4),
         circuit_switched(6, light_paths=[[(0, 1), (2, 5)], [(4, 3)], []]),
+        rotor(6, 2),
+        rotor(2, 1),
         grouped(3, 2),
         grouped(4, 1, forward=False),
         grouped(2, 4, inside={"generator": "torus", "dims": 4}, between={"generator": "circuit_switched"}),

@@ -18,6 +18,7 @@ from topo_sim.topo import (
     leaf_spine,
     mesh,
     metrics,
+    rotor,
     single_switch,
     torus,
 )
@@ -34,7 +35,7 @@ def degrees(fabric):
 
 def test_registry():
     expected = "circuit_banks circuit_switched cube_torus fat_tree full_mesh grouped leaf_spine mesh product "
-    expected += "single_switch torus twisted_torus xpander"
+    expected += "rotor single_switch torus twisted_torus xpander"
     assert " ".join(sorted(GENERATORS)) == expected
     for name, make in GENERATORS.items():
         fabric = make()
@@ -494,3 +495,29 @@ class TestGroupedGraphs:
 
     def test_lone_endpoints_behind_a_switch_do_not_forward(self):
         assert not grouped(4, 1).endpoints_forward
+
+
+class TestRotor:
+    def test_pairs_get_their_mean_rate_after_their_mean_wait(self):
+        fabric = rotor(9, 2, slot=10.0, reconfiguration=1.0, bandwidth=80.0, latency=0.5)
+        assert counts(fabric)[0] == 9
+        assert fabric.capacity.tolist() == pytest.approx([2 * 80 * 0.9 / 8] * 72)
+        assert fabric.latency.tolist() == pytest.approx([0.5 + 31**2 / 80] * 72)  # lit 9 s of every 40
+        assert (fabric.circuit_switches, fabric.cables) == (2, 18)
+        assert metrics(fabric).bisection.high == pytest.approx(20 * 18.0)
+
+    @pytest.mark.parametrize(
+        ("given", "message"),
+        [
+            ({"endpoints": 1}, "endpoints: found 1, expected an integer of at least 2"),
+            ({"ports": 16}, "ports: found 16, expected fewer than the 16 endpoints"),
+            ({"ports": 0}, "ports: found 0"),
+            ({"slot": "20 us"}, "reconfiguration: found 2e-05 s, expected less than the slot of 2e-05 s"),
+            ({"slot": "fast"}, "slot: "),
+            ({"reconfiguration": -1.0}, "reconfiguration: "),
+            ({"slot": float("nan")}, "slot: "),
+        ],
+    )
+    def test_bad(self, given, message):
+        with pytest.raises(FaultsError, match=message):
+            rotor(**given)

@@ -161,6 +161,9 @@ def test_every_path_is_real(fabric, routing):
         hops = naive.distances(fabric, node)
         for f in np.flatnonzero(source == rank).tolist():
             goal = int(fabric.endpoints[target[f]])
+            if routing == "valiant_split":
+                check_conserved(fabric, node, goal, rows[f])
+                continue
             if routing in ("ecmp_split", "widest_split", "wcmp_split"):
                 check_conserved(fabric, node, goal, rows[f])
                 assert sum(share for _, share in rows[f]) == pytest.approx(hops[goal])
@@ -168,6 +171,36 @@ def test_every_path_is_real(fabric, routing):
             check_real(fabric, node, goal, paths[f])
             if routing != "valiant":
                 assert len(paths[f]) == hops[goal]
+
+
+def test_valiant_split_goes_evenly_by_way_of_all():
+    """On a full mesh: the parts by way of the two ends go straight, the others over two links."""
+    mesh = full_mesh(5)
+    row = dict(naive.rows(route(mesh, [1], [3], "valiant_split"))[0])
+    named = {mesh.link_name(link): share for link, share in row.items()}
+    assert named.pop("gpu1->gpu3") == pytest.approx(2 / 5)
+    ways = [f"gpu1->gpu{k}" for k in (0, 2, 4)] + [f"gpu{k}->gpu3" for k in (0, 2, 4)]
+    assert named == pytest.approx(dict.fromkeys(ways, 1 / 5))
+
+
+def test_valiant_split_is_the_mean_of_what_valiant_draws():
+    fabric = torus((3, 4))
+    source, target = np.arange(12), (np.arange(12) * 5 + 1) % 12
+    paths = route(fabric, source, target, "valiant_split")
+    mine = np.bincount(paths.links, paths.share, fabric.links)
+    between = fabric.endpoints.tolist()
+    mean = np.zeros(fabric.links)
+    for s, t in zip(source.tolist(), target.tolist(), strict=True):
+        for via in between if s != t else []:
+            for half in (route(fabric, [s], [via], "ecmp_split"), route(fabric, [via], [t], "ecmp_split")):
+                np.add.at(mean, half.links, half.given_share / len(between) if half.share is not None else 0)
+    assert mine == pytest.approx(mean)
+
+
+def test_valiant_split_refuses_what_does_not_fit():
+    every = np.arange(300)
+    with pytest.raises(RoutingError, match=r"valiant_split: found .* halves"):
+        route(full_mesh(300), np.repeat(every, 300), np.tile(every, 300), "valiant_split")
 
 
 @pytest.mark.parametrize("seed", range(20))

@@ -18,6 +18,7 @@ __all__ = ["DEMANDS", "homes", "make_demand"]
 DEMANDS: Registry[Callable[[Fabric, int], Demand]] = Registry("demand")
 
 MATCH_UP_TO = 4096
+MOST_LISTED = 20_000_000
 FILES = (".csv", ".npy")
 NOBODY: NDArray[np.int64] = np.zeros(0, dtype=np.int64)
 
@@ -82,6 +83,35 @@ def stencil(fabric: Fabric, seed: int) -> Demand:
         neighbours += [(x + 1) % width + width * y, (x - 1) % width + width * y]
     target, each = np.concatenate(neighbours), 1 / len(neighbours)
     return Demand(n, np.tile(rank, len(neighbours)), target, each, name="stencil")
+
+
+@DEMANDS.register("experts")
+def experts(fabric: Fabric, seed: int) -> Demand:
+    """Every endpoint sends 1 in all, in uneven parts, to 8 others at random, as with a mixture of experts."""
+    rng, n = np.random.default_rng(seed), fabric.ranks
+    peers = min(8, n - 1)
+    if not peers:
+        return Demand(n, NOBODY, NOBODY, name="experts")
+    target = np.stack([rng.choice(n - 1, peers, replace=False) for _ in range(n)])
+    target += target >= np.arange(n)[:, None]  # all but itself
+    amount = rng.random((n, peers)) + 0.1
+    amount /= amount.sum(axis=1, keepdims=True)
+    return Demand(n, np.repeat(np.arange(n), peers), target.ravel(), amount.ravel(), name="experts")
+
+
+@DEMANDS.register("zipf")
+def zipf(fabric: Fabric, seed: int) -> Demand:
+    """Every endpoint sends 1 in all, to its k-th other endpoint (in random order) a part like 1 / k^1.2."""
+    rng, n = np.random.default_rng(seed), fabric.ranks
+    if n == 1:
+        return Demand(n, NOBODY, NOBODY, name="zipf")
+    if n**2 > MOST_LISTED:
+        raise UsageError(f"zipf: {fabric.name} has {n:,} endpoints, expected at most {isqrt(MOST_LISTED):,}")
+    part = np.arange(1, n) ** -1.2
+    target = rng.permuted(np.tile(np.arange(n - 1), (n, 1)), axis=1)
+    target += target >= np.arange(n)[:, None]
+    amount = np.tile(part / part.sum(), n)
+    return Demand(n, np.repeat(np.arange(n), n - 1), target.ravel(), amount, name="zipf")
 
 
 def homes(fabric: Fabric) -> tuple[NDArray[np.int64], int]:

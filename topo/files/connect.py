@@ -10,7 +10,7 @@ from topo_sim.topo.fabric import Fabric
 __all__ = ["connected_by_construction", "find_unreachable"]
 
 _SWITCHED = ("fat_tree", "leaf_spine", "single_switch", "xpander")
-_DIRECT = ("circuit_banks", "cube_torus", "full_mesh", "mesh", "product", "torus", "twisted_torus")
+_DIRECT = ("circuit_banks", "cube_torus", "full_mesh", "mesh", "product", "rotor", "torus", "twisted_torus")
 
 
 def connected_by_construction(fabric: Fabric) -> bool:

@@ -1,7 +1,8 @@
 """The compiled event loop: flows start when they are due and their parents have ended, share, and end.
 
 Edits across files go unnoticed by the on-disk cache of compiled code: clear it (tests use a fresh one) after
-editing heap_kernels.py, state_kernels.py or reshare_kernels.py.
+editing heap_kernels.py, state_kernels.py or reshare_kernels.py. Parts of this
+loop serve `optics/circuit_kernels.py`, too.
 """
 
 from collections import namedtuple
@@ -13,7 +14,7 @@ from topo_sim.topo.flow.heap_kernels import heap_drop, heap_new, heap_set, heap_
 from topo_sim.topo.flow.reshare_kernels import arrive, depart, reshare
 from topo_sim.topo.flow.state_kernels import new_state, state_view, sum_afresh
 
-__all__ = ["run_flows"]
+__all__ = ["Work", "end_flows", "free_children", "next_end", "run_flows"]
 
 # The sums that links keep are made afresh after so many events, against the drift of rounding.
 RESUM = 4096
@@ -29,7 +30,7 @@ Trace = namedtuple("Trace", "carried width rate since")
 
 
 @kernel
-def _next_end(number, s, due):
+def next_end(number, s, due):
     """Say when the next flow of the group of a link ends."""
     on, more = s.link[number], s.more[number]
     if more.many > 0:
@@ -45,7 +46,7 @@ def _look_ahead(now, s, due, trace):
     for i in range(s.count[0]):
         number = s.touched[i]
         on = s.link[number]
-        _next_end(number, s, due)
+        next_end(number, s, due)
         if trace.width.size > 0:
             _book(number, now, trace)
             trace.rate[number] = on.others + (on.claim * on.level if s.more[number].many > 0 else 0.0)
@@ -80,7 +81,7 @@ def _book(link, now, trace):
 
 
 @kernel
-def _end_flows(until, now, s, due, finish, ended):
+def end_flows(until, now, s, due, finish, ended):
     """End the flows that are due; returns how many, listed in `ended`."""
     gone, node, items, count = 0, due.node, due.items, due.count
     while count[0] > 0 and node[items[0]].key <= until:
@@ -90,12 +91,12 @@ def _end_flows(until, now, s, due, finish, ended):
         ended[gone] = f
         gone += 1
         depart(f, now, s)
-        _next_end(number, s, due)
+        next_end(number, s, due)
     return gone
 
 
 @kernel
-def _free_children(f, work, waiting, begin, finish, coming):
+def free_children(f, work, waiting, begin, finish, coming):
     """Let the flows that waited for f alone be the next to start."""
     if work.child.size == 0:
         return
@@ -121,7 +122,7 @@ def _start_flows(now, until, s, work, waiting, begin, finish, coming):
             running += 1
         else:
             finish[f] = begin[f]
-            _free_children(f, work, waiting, begin, finish, coming)
+            free_children(f, work, waiting, begin, finish, coming)
     return running
 
 
@@ -136,9 +137,9 @@ def _run(s, due, coming, waiting, ended, work, trace, begin, finish):
         if not now < np.inf:
             return -1, settled
         until = now * (1.0 + work.tolerance)
-        gone = _end_flows(until, now, s, due, finish, ended)
+        gone = end_flows(until, now, s, due, finish, ended)
         for i in range(gone):
-            _free_children(ended[i], work, waiting, begin, finish, coming)
+            free_children(ended[i], work, waiting, begin, finish, coming)
         came = _start_flows(now, until, s, work, waiting, begin, finish, coming)
         if gone + came > 0:
             epoch += 1

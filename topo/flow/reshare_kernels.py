@@ -16,7 +16,7 @@ from topo_sim.base.jit import kernel
 from topo_sim.topo.flow.heap_kernels import heap_drop, heap_set
 from topo_sim.topo.flow.state_kernels import SLACK, join_group, leave_group
 
-__all__ = ["arrive", "depart", "reshare"]
+__all__ = ["arrive", "depart", "reshare", "set_capacity"]
 
 # A sum of shares that has lost this much of what it once was is made afresh: its digits are gone.
 WORN = 1e-3
@@ -38,6 +38,22 @@ def _disturb(number, at, s):
         return
     more.queued, on.alarm = 1, np.inf
     heap_set(number, at, s.queue.node, s.queue.items, s.queue.count)
+
+
+@kernel
+def set_capacity(number, capacity, s):
+    """Change what a link may carry, before arrivals of the same epoch; it stays above 0."""
+    on, more = s.link[number], s.more[number]
+    more.capacity, more.full = capacity, capacity * (1.0 + SLACK)
+    if more.length == 0:
+        on.others, on.claim = 0.0, 0.0
+    if more.queued == 0 and more.many == 0 and s.count[2] == 0:
+        on.alarm = more.full
+    if more.queued == 0:
+        _disturb(number, 0.0, s)
+    elif more.many > 0:
+        at = min((capacity - on.others) / on.claim, on.level)
+        heap_set(number, at, s.queue.node, s.queue.items, s.queue.count)
 
 
 @kernel

@@ -9,7 +9,7 @@ from topo_sim.base import FlowError
 from topo_sim.topo.flow.event_kernels import Trace, Work, run_flows
 from topo_sim.topo.flow.paths import Paths, as_numbers, check_capacity, check_values
 
-__all__ = ["FlowRun", "check_tolerance", "limited_part", "run_events", "simulate"]
+__all__ = ["FlowRun", "check_tolerance", "family", "limited_part", "run_events", "simulate"]
 
 _NONE = np.zeros(0)
 MOST_BINS = 1_000_000
@@ -160,7 +160,7 @@ def simulate(
     sizes, starts, delays, waits = (check_values(value, name, flows) for name, value in arrays.items())
     check_tolerance(tolerance)
     _check_bins(bins)
-    dependants = _children(_pairs(after, "after", flows), _pairs(behind, "behind", flows), flows)
+    dependants = family(after, behind, flows)
     work = Work(sizes, starts, delays, waits, *dependants, float(tolerance))
     width = limits.size if bins else 0
     trace = Trace(np.zeros((bins, width)), np.zeros(min(bins, 1)), np.zeros(width), np.zeros(width))
@@ -212,11 +212,37 @@ def _pairs(given: ArrayLike | None, name: str, flows: int) -> NDArray[np.int64]:
     return pairs.astype(np.int64)
 
 
-def _children(
-    after: NDArray[np.int64], behind: NDArray[np.int64], flows: int
+def family(
+    after: ArrayLike | None, behind: ArrayLike | None, flows: int
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]:
-    """Flows that wait for each flow, as CSR, and whether (1) or not (0) they wait until it has arrived."""
-    pairs, heard = np.concatenate([after, behind]), np.repeat([1.0, 0.0], [len(after), len(behind)])
+    """List the flows that wait for each flow.
+
+    Parameters
+    ----------
+    after, behind : array_like of int, shape (dependencies, 2), optional
+        As in `simulate`.
+    flows : int
+
+    Returns
+    -------
+    by_parent : ndarray of int64, shape (flows + 1,)
+    child : ndarray of int64, shape (dependencies,)
+        Those of flow f from ``by_parent[f]`` on.
+    heard : ndarray of float64, shape (dependencies,)
+        1 where the child waits until the parent has arrived, 0 where until its last byte is sent.
+
+    Raises
+    ------
+    FlowError
+        If there are no such flows.
+
+    Examples
+    --------
+    >>> [values.tolist() for values in family([(1, 0)], None, 2)]
+    [[0, 1, 1], [1], [1.0]]
+    """
+    rows = [_pairs(after, "after", flows), _pairs(behind, "behind", flows)]
+    pairs, heard = np.concatenate(rows), np.repeat([1.0, 0.0], [len(part) for part in rows])
     order = np.argsort(pairs[:, 1], kind="stable")
     by_parent = np.zeros(flows + 1, dtype=np.int64)
     np.cumsum(np.bincount(pairs[:, 1], minlength=flows), out=by_parent[1:])

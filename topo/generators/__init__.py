@@ -9,6 +9,7 @@ from topo_sim.topo.generators.full_mesh import full_mesh
 from topo_sim.topo.generators.grid import mesh, torus
 from topo_sim.topo.generators.grouped import grouped
 from topo_sim.topo.generators.product import product
+from topo_sim.topo.generators.rotor import rotor
 from topo_sim.topo.generators.twisted import twisted_torus
 from topo_sim.topo.generators.xpander import xpander
 
@@ -23,6 +24,7 @@ __all__ = [
     "leaf_spine",
     "mesh",
     "product",
+    "rotor",
     "single_switch",
     "torus",
     "twisted_torus",

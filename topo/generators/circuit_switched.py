@@ -1,5 +1,6 @@
 """Endpoints with optical ports on circuit-switch planes, under one configuration of light paths."""
 
+import dataclasses
 from collections.abc import Sequence
 from math import gcd
 from typing import Any, Literal
@@ -13,6 +14,7 @@ from topo_sim.topo.generators.common import (
     Cables,
     Parts,
     as_tuple,
+    assemble,
     check_size,
     generator,
     is_count,
@@ -21,7 +23,7 @@ from topo_sim.topo.generators.common import (
     require,
 )
 
-__all__ = ["circuit_switched"]
+__all__ = ["circuit_switched", "fabric_of_circuits"]
 
 Pairs = Sequence[Sequence[int]]
 MOST_RANDOM_PORTS = 1_000_000
@@ -152,13 +154,15 @@ def _random_regular(endpoints: int, ports: int, seed: int) -> list[NDArray[np.in
     return planes
 
 
-def _graph(planes: list[NDArray[np.int64]], rate: float, delay: float, medium: str, fabric: Fabric) -> Any:
+def _graph(
+    planes: list[NDArray[np.int64]], rates: list[float], delay: float, medium: str, fabric: Fabric
+) -> Any:
     import networkx as nx
 
     endpoints = fabric.ranks
     graph = nx.MultiGraph(name=fabric.name)
     graph.add_nodes_from((f"gpu{i}" for i in range(endpoints)), kind="gpu")
-    for p, plane in enumerate(planes):
+    for p, (plane, rate) in enumerate(zip(planes, rates, strict=True)):
         circuits = [(f"gpu{i}", f"gpu{j}") for i, j in enumerate(plane.tolist()) if i != j]
         graph.add_node(f"ocs{p}", kind="ocs", circuits=circuits)
         graph.add_edges_from(
@@ -168,6 +172,55 @@ def _graph(planes: list[NDArray[np.int64]], rate: float, delay: float, medium: s
             medium=medium,
         )
     return graph
+
+
+def _parts(planes: list[NDArray[np.int64]], rates: list[float], delay: float, medium: str) -> Parts:
+    """Put circuit switches between endpoints; an endpoint that a plane maps to itself is dark on it."""
+    ports, endpoints = len(planes), len(planes[0])
+    ends = [np.flatnonzero(plane != np.arange(endpoints)) for plane in planes]
+    return Parts(
+        kind=np.repeat(np.array([GPU, OCS], dtype=np.int8), [endpoints, ports]),
+        links=[
+            Cables(e.astype(np.int32), plane[e].astype(np.int32), rate, delay, medium)
+            for plane, rate, e in zip(planes, rates, ends, strict=True)
+        ],
+        names=lambda: [*(f"gpu{i}" for i in range(endpoints)), *(f"ocs{p}" for p in range(ports))],
+        directed=True,
+        cables=endpoints * ports,
+        make_graph=lambda fabric: _graph(planes, rates, delay, medium, fabric),
+        endpoints_forward=True,
+    )
+
+
+def fabric_of_circuits(
+    targets: NDArray[np.integer[Any]], rates: NDArray[np.float64], latency: float, medium: str, name: str
+) -> Fabric:
+    """Make the fabric of one configuration of circuit-switch planes.
+
+    Parameters
+    ----------
+    targets : ndarray of int, shape (planes, endpoints)
+        Whom each endpoint sends to on each plane; -1: nobody. Each row a partial permutation.
+    rates : ndarray of float64, shape (planes,), B/s
+    latency : float, s
+        Of a light path, endpoint to endpoint.
+    medium : str
+    name : str
+
+    Returns
+    -------
+    Fabric
+        As of `circuit_switched`.
+
+    Examples
+    --------
+    >>> fabric_of_circuits(np.array([[1, 2, -1]]), np.array([1e9]), 0.0, "cpo", "line")
+    <Fabric line: 3 endpoints, 0 switches, 1 circuit switches, 3 cables>
+    """
+    rank = np.arange(targets.shape[1])
+    planes = [np.where(row < 0, rank, row).astype(np.int64) for row in targets]
+    made = assemble(_parts(planes, rates.tolist(), latency, medium), "graph", {})
+    return dataclasses.replace(made, name=name)
 
 
 @generator("circuit_switched")
@@ -243,16 +296,4 @@ def circuit_switched(
     else:
         planes = _random_regular(int(endpoints), int(ports), int(seed))
     rate, delay = port_rate(bandwidth, endpoint_bandwidth, ports), read("latency", latency)
-    ends = [np.flatnonzero(plane != np.arange(endpoints)) for plane in planes]
-    return Parts(
-        kind=np.repeat(np.array([GPU, OCS], dtype=np.int8), [endpoints, ports]),
-        links=[
-            Cables(e.astype(np.int32), plane[e].astype(np.int32), rate, delay, medium)
-            for plane, e in zip(planes, ends, strict=True)
-        ],
-        names=lambda: [*(f"gpu{i}" for i in range(endpoints)), *(f"ocs{p}" for p in range(ports))],
-        directed=True,
-        cables=endpoints * ports,
-        make_graph=lambda fabric: _graph(planes, rate, delay, medium, fabric),
-        endpoints_forward=True,
-    )
+    return _parts(planes, [rate] * len(planes), delay, medium)

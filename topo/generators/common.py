@@ -18,6 +18,7 @@ __all__ = [
     "Cables",
     "Parts",
     "as_tuple",
+    "assemble",
     "check_size",
     "generator",
     "port_rate",

@@ -6,6 +6,7 @@ from topo_sim.topo.routing import (  # noqa: F401
     ecmp_split,
     shortest,
     valiant,
+    valiant_split,
     wcmp_split,
     widest_split,
 )

@@ -85,7 +85,8 @@ def route(
     source, target : array_like of int, shape (flows,)
         Ranks. A flow from a rank to itself crosses no link.
     routing : str, optional
-        "shortest", "ecmp", "ecmp_split", "widest_split", "wcmp_split", "dimension_order" or "valiant".
+        "shortest", "ecmp", "ecmp_split", "widest_split", "wcmp_split", "dimension_order", "valiant" or
+        "valiant_split".
         Default: the fabric's own.
     seed : int
         Of the hash, for routings that choose.
