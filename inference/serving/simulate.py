@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -326,10 +327,11 @@ def simulate_serving(
         if progress is not None:
             done = int(np.count_nonzero(state.request["phase"] >= FINISHED))
             progress(done, requests.count, "requests")
-    run, found = state.run[0], {name: np.ascontiguousarray(state.request[name]) for name in _KEPT}
+    run = state.run[0]
+    kept: dict[str, Any] = {name: np.ascontiguousarray(state.request[name]) for name in _KEPT}
     return Served(
         requests,
-        **found,
+        **kept,
         end=float(run["now"]),
         edges=np.linspace(0.0, float(run["bin_width"]) * bins, bins + 1),
         areas=state.areas,
