@@ -175,7 +175,7 @@ class Deployment:
     @property
     def per_watt(self) -> float | None:
         """Tokens per second and W of GPUs: tokens per J."""
-        watts = gpu_watts(self.gpu)
+        watts = gpu_watts(self.gpu, self.phase)
         return self.per_gpu / watts if watts else None
 
     def to_dict(self) -> dict[str, Any]:

@@ -1,10 +1,15 @@
 """What a GPU costs and draws, for tokens per second per dollar and per watt."""
 
+from functools import cache
+
 from topo_sim.base import TopoSimError
 from topo_sim.gpus import Gpu
 from topo_sim.gpus.cost import cheap_end, cost_inputs, package_bill
-from topo_sim.gpus.prices import load_prices
-from topo_sim.optics.catalogue import load_optics
+from topo_sim.gpus.power import PowerBook, load_power
+from topo_sim.gpus.power.clocks import draw_of
+from topo_sim.gpus.power.parts import Setting, at_level, power_inputs, power_parts
+from topo_sim.gpus.prices import Prices, load_prices
+from topo_sim.optics.catalogue import Optics, load_optics
 
 __all__ = ["gpu_cost", "gpu_watts"]
 
@@ -28,7 +33,7 @@ def gpu_cost(gpu: Gpu, level: str = "typical") -> float | None:
     >>> 0 < gpu_cost(load_gpus()["lite"]) < gpu_cost(load_gpus()["h100"])
     True
     """
-    prices = load_prices()
+    prices = _prices()
     try:
         inputs = cost_inputs([gpu], prices, prices.bill())
         values = {name: value.at(cheap_end(name, level)) for name, value in inputs.items()}
@@ -37,29 +42,54 @@ def gpu_cost(gpu: Gpu, level: str = "typical") -> float | None:
         return None
 
 
-def gpu_watts(gpu: Gpu, level: str = "typical") -> float | None:
-    """Tell what one GPU draws at full load: its TDP, and its end of the links at line rate both ways.
+def gpu_watts(gpu: Gpu, activity: str = "full", level: str = "typical") -> float | None:
+    """Tell what one GPU draws under lasting load at its rated clock, with its end of the links.
 
     Parameters
     ----------
     gpu : Gpu
+    activity : {"full", "prefill", "decode"}
+        What of it is in use.
     level : {"low", "typical", "high"}
+        Of every range that the power rests on.
 
     Returns
     -------
     float or None, W
-        None where TDP or medium are not known. Electrical links are driven by the chip, within its TDP;
-        modules and optical engines come on top. Switches are not in it.
+        None where the catalogue does not know enough of the GPU. Switches are not in it.
+
+    Raises
+    ------
+    UnknownNameError
+        If the activity is unknown.
 
     Examples
     --------
-    A Lite-GPU: 175 W, and 0.9 Tb/s of co-packaged optics at 5.625 pJ/b.
-
     >>> from topo_sim.gpus import load_gpus
-    >>> gpu_watts(load_gpus()["lite"])
-    180.0625
+    >>> gpu_watts(load_gpus()["h100"])  # its thermal design power: electrical links are within
+    700.0
+    >>> round(gpu_watts(load_gpus()["lite"]))  # a quarter of that, with light in the place of copper
+    173
     """
-    media = load_optics().media
-    if gpu.tdp is None or gpu.medium not in media:
+    _power().activity(activity)  # an unknown one is a mistake, not a gap in the catalogue
+    try:
+        setting = Setting.of([gpu], _power(), activity=activity, optics=_optics())
+        values = at_level(power_inputs([gpu], setting), level)
+        return round(float(draw_of(power_parts(gpu, setting, values), 1.0, 1.0, values)), 6)
+    except TopoSimError:
         return None
-    return gpu.tdp.at(level) + media[gpu.medium].port_power(gpu.network_bandwidth.at(level), 1.0, level)
+
+
+@cache
+def _prices() -> Prices:
+    return load_prices()
+
+
+@cache
+def _optics() -> Optics:
+    return load_optics()
+
+
+@cache
+def _power() -> PowerBook:
+    return load_power()

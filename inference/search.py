@@ -18,11 +18,13 @@ from topo_sim.inference.passes import PARTS, PassTimer, PassTimes
 
 __all__ = ["BATCHES", "SearchSpace", "best_deployment", "used_algorithms"]
 
-BATCHES = tuple(sorted({round(2 ** (i / 4)) for i in range(65)}))
-"""Batches that are looked at first, four per octave; then those near the best one."""
+BATCHES = tuple(sorted({round(2 ** (i / 4)) for i in range(65)} | set(range(64, 4097, 64))))
+"""Batches that are looked at first: four per octave, and whole tiles of 64 rows, behind which times
+jump; then those near the best one."""
 
 _REFINED = 257
 _NEAR = 1e-9
+_MORE = 1.1
 _SLACK = 1.02  # batches between those that are looked at first may be a little better
 Progress = Callable[[int, int, str], None]
 
@@ -134,12 +136,15 @@ def _deployment(case: _Case, found: _Timed, limit: float, cluster: Cluster, memo
 
 
 def _batch_limit(case: _Case, batch: int, limit: float) -> str:
+    """Say what keeps a batch from growing: by a tenth, since times jump where tiles are full."""
     if batch >= case.most:
         return "KV capacity"
-    more = np.array([batch + 1.0])
-    total = case.timer.time(case.work(more)).total
-    if total[0] > limit:
+    more = case.batches[case.batches > _MORE * batch][:1]
+    tried = np.append(more, batch + 1.0)
+    if np.any(case.timer.time(case.work(tried)).total > limit):
         return "TTFT" if case.phase == "prefill" else "TBT"
+    if not more.size:
+        return "KV capacity"
     return "none: larger batches are no faster"
 
 
@@ -231,8 +236,8 @@ def best_deployment(
     >>> from topo_sim.gpus import load_gpus
     >>> from topo_sim.inference.models import find_model
     >>> lite = Cluster(load_gpus()["lite"], IdealNetwork(112.5e9), 4)
-    >>> best_deployment(find_model("llama3-405b"), lite, "decode").closest.text  # doctest: +ELLIPSIS
-    'none: closest is ... which needs 101.8 GB per GPU for weights and one sequence, 83.8 GB more than 18.0'
+    >>> best_deployment(find_model("llama3-405b"), lite, "decode").closest.text
+    'none: closest is TP 4, which needs 102.6 GB per GPU for weights and one sequence, 84.6 GB more than 18.0'
     """
     space = SearchSpace(
         model,

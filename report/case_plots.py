@@ -9,7 +9,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from topo_sim.report.plots import COLOURS, STYLE
-from topo_sim.studies.case_results import IDEAL, CaseStudy
+from topo_sim.studies.case_results import IDEAL, CasePoint, CaseStudy
 
 __all__ = ["plot_case_study"]
 
@@ -18,6 +18,7 @@ _WIDTH = 0.86  # of a group of bars
 _TINT = 0.3  # of what hiding all communication adds
 _ROOM = 1.1
 _TITLES = {"prefill": "Prefill", "decode": "Decode"}
+_METRICS = {"sm": "SM", "dollar": "$ of GPUs", "watt": "W of GPUs"}
 _HINTS = {"prefill": "first token within 1 s", "decode": "50 ms between tokens"}
 
 
@@ -30,6 +31,11 @@ def _label(gpu: str) -> str:
     return "\n".join(f"+{names.get(each, each)}" for each in more)
 
 
+def _value(point: CasePoint, metric: str) -> float:
+    values = {"sm": point.normalised, "dollar": point.dollar_normalised, "watt": point.watt_normalised}
+    return values[metric] or 0.0
+
+
 def _colours(study: CaseStudy) -> dict[str, str]:
     found = {IDEAL: _IDEAL_COLOUR}
     for i, network in enumerate(name for name in study.networks if name != IDEAL):
@@ -37,7 +43,7 @@ def _colours(study: CaseStudy) -> dict[str, str]:
     return found
 
 
-def _panel(axes: Axes, study: CaseStudy, model: str, phase: str, operators: str) -> float:
+def _panel(axes: Axes, study: CaseStudy, model: str, phase: str, operators: str, metric: str) -> float:
     """Draw the bars of one model in one phase; return the highest value."""
     gpus, networks, colours = study.gpus[1:], study.networks, _colours(study)
     width = _WIDTH / len(networks)
@@ -45,7 +51,7 @@ def _panel(axes: Axes, study: CaseStudy, model: str, phase: str, operators: str)
     for i, network in enumerate(networks):
         at = np.arange(len(gpus)) + (i - (len(networks) - 1) / 2) * width
         ends = [
-            [study.point(model, phase, gpu, network, operators, overlap).normalised or 0.0 for gpu in gpus]
+            [_value(study.point(model, phase, gpu, network, operators, overlap), metric) for gpu in gpus]
             for overlap in (0.0, 1.0)
         ]
         serial, hidden = np.array(ends[0]), np.array(ends[1])
@@ -82,13 +88,15 @@ def _legend(figure: Figure, study: CaseStudy) -> None:
     )  # fmt: skip
 
 
-def plot_case_study(study: CaseStudy, operators: str = "calibrated") -> Figure:
-    """Draw tokens per second and SM over the reference: phases down, models across.
+def plot_case_study(study: CaseStudy, operators: str = "calibrated", metric: str = "sm") -> Figure:
+    """Draw tokens per second and SM (or $, or W) over the reference: phases down, models across.
 
     Parameters
     ----------
     study : CaseStudy
     operators : {"calibrated", "roofline"}
+    metric : {"sm", "dollar", "watt"}
+        Per what.
 
     Returns
     -------
@@ -102,7 +110,8 @@ def plot_case_study(study: CaseStudy, operators: str = "calibrated") -> Figure:
         panels = np.asarray(figure.subplots(2, columns, sharey="row", squeeze=False))
         for row, phase in enumerate(("prefill", "decode")):
             most = max(
-                _panel(panels[row, i], study, model, phase, operators) for i, model in enumerate(study.models)
+                _panel(panels[row, i], study, model, phase, operators, metric)
+                for i, model in enumerate(study.models)
             )
             for i, model in enumerate(study.models):
                 axes = panels[row, i]
@@ -112,7 +121,8 @@ def plot_case_study(study: CaseStudy, operators: str = "calibrated") -> Figure:
         _legend(figure, study)
         how = "operators as measured on H100" if operators == "calibrated" else "roofline operators"
         figure.suptitle(
-            f"Tokens per second and SM of Lite-GPU clusters, {study.reference.upper()} cluster = 1 ({how})",
+            f"Tokens per second and {_METRICS[metric]} of Lite-GPU clusters, "
+            f"{study.reference.upper()} cluster = 1 ({how})",
             fontweight="bold", fontsize=12,
         )  # fmt: skip
     return figure

@@ -13,7 +13,6 @@ from topo_sim.studies.plan import PhasePlan, Plan
 __all__ = ["plot_plan"]
 
 _SHOWN = 6
-_APART = 0.1  # least distance of labels, in shares of the axis
 _NAMES = {"compute": "compute", "memory": "memory", "launch": "launch and small shapes", "network": "network"}
 
 
@@ -28,15 +27,15 @@ def _frontier(axes: Axes, phase: PhasePlan) -> None:
         axes.set_axis_off()
         return
     time, per_sm = np.array([each.time for each in front]), np.array([each.per_sm for each in front])
-    axes.plot(time, per_sm, "-o", color=COLOURS[0], markersize=4.5, linewidth=1.4, zorder=3)
+    axes.plot(time, per_sm, "-o", color=COLOURS[0], markersize=9.5, linewidth=1.4, zorder=3)
     axes.axvline(phase.limit, color=COLOURS[1], linestyle="--", linewidth=1.1)
     axes.annotate(
-        "limit", (phase.limit, 0.02), xycoords=("data", "axes fraction"), xytext=(4, 0),
+        "limit", (phase.limit, 0.96), xycoords=("data", "axes fraction"), xytext=(4, 0),
         textcoords="offset points", color=COLOURS[1], fontsize=8,
     )  # fmt: skip
     axes.set_xscale("log")
-    axes.set_xlim(time.min() / 1.25, max(time.max(), phase.limit) * 2.1)
-    axes.set_ylim(0, per_sm.max() * 1.22)
+    axes.set_xlim(time.min() / 1.25, max(time.max(), phase.limit) * 1.6)
+    axes.set_ylim(0, per_sm.max() * 1.15)
     low, high = axes.get_xlim()
     ticks = np.multiply.outer(10.0 ** np.arange(-5, 4), (1, 2, 5)).ravel()
     axes.set_xticks([tick for tick in ticks if low <= tick <= high])
@@ -48,18 +47,19 @@ def _frontier(axes: Axes, phase: PhasePlan) -> None:
 
 
 def _labels(axes: Axes, phase: PhasePlan) -> None:
-    """Name the points, below and right of them: the curve rises, so there is room."""
-    low, high = np.log(axes.get_xlim())
-    last, end = "", -1.0
-    for each in phase.frontier:
-        text, at = each.layout.label, float((np.log(each.time) - low) / (high - low))
-        if text == last or at < end + _APART:
-            continue
-        last, end = text, at
-        axes.annotate(
-            f"{text}\n{each.sequences} sequences", (each.time, each.per_sm), xytext=(6, -4),
-            textcoords="offset points", fontsize=7.2, color="0.25", va="top",
+    """Give the points numbers, and list them below the curve: it rises, so there is room on the right."""
+    lines = []
+    for i, each in enumerate(phase.frontier, 1):
+        axes.text(
+            each.time, each.per_sm, str(i), ha="center", va="center_baseline", color="white", fontsize=6.5,
+            fontweight="bold", zorder=4,
         )  # fmt: skip
+        lines.append(f"{i:>2}  {each.layout.label}; {each.sequences} sequences")
+    axes.text(
+        0.985, 0.03, "\n".join(lines), transform=axes.transAxes, ha="right", va="bottom", fontsize=7,
+        multialignment="left", linespacing=1.25, color="0.2",
+        bbox={"facecolor": "white", "edgecolor": "0.85", "boxstyle": "round,pad=0.4", "alpha": 0.9},
+    )  # fmt: skip
 
 
 def _split(axes: Axes, phase: PhasePlan) -> None:

@@ -10,6 +10,7 @@ from topo_sim.inference.passes import PARTS
 from topo_sim.report.tables import new_table
 from topo_sim.studies.case_results import CasePoint, CaseStudy
 from topo_sim.studies.plan import PhasePlan, Plan
+from topo_sim.studies.pools import Pools
 
 __all__ = ["case_tables", "plan_tables"]
 
@@ -96,7 +97,18 @@ def plan_tables(plan: Plan) -> RenderableType:
     parts: list[RenderableType] = []
     for phase in plan.phases:
         parts += [*_phase_table(plan, phase), Text("")]
-    return Group(*parts, *(_note(note) for note in plan.notes))
+    pools = [_note(_pools(plan.pools))] if plan.pools else []
+    return Group(*parts, *pools, *(_note(note) for note in plan.notes))
+
+
+def _pools(pools: Pools) -> str:
+    """Say how many GPUs prefill and how many decode."""
+    many = pools.prefill_share * pools.gpus
+    return (
+        f"prompts of {pools.prompt} and answers of {pools.answer} tokens: of {pools.gpus} GPUs {many:.1f} "
+        f"prefill and {pools.gpus - many:.1f} decode {pools.requests:.3g} requests/s; each moves "
+        f"{format_quantity(pools.cache, 'size')} of cache, {pools.port_share:.2%} of a prefill GPU's port"
+    )
 
 
 def _range(low: CasePoint, high: CasePoint) -> str:

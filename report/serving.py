@@ -18,7 +18,11 @@ def _time(value: float) -> str:
 
 
 def _rate(value: float) -> str:
-    return "-" if math.isnan(value) else f"{value:.4g}/s"
+    return f"{value:.4g}/s" if math.isfinite(value) else "-"
+
+
+def _load(rate: float) -> str:
+    return f"at {_rate(rate)}" if math.isfinite(rate) else "all at once"
 
 
 def serving_tables(run: ServingRun) -> RenderableType:
@@ -34,7 +38,7 @@ def serving_tables(run: ServingRun) -> RenderableType:
     """
     times = new_table(
         f"{run.model} on {run.gpus} {run.gpu} over {run.network}: {run.served.requests.count:,} requests "
-        f"({run.workload}) at {_rate(run.rate)}",
+        f"({run.workload}) {_load(run.rate)}",
         ["time", "mean", *(f"p{p}" for p in PERCENTILES), "limit", "alone, at the roofline"],
     )
     kept = run.counted

@@ -175,9 +175,8 @@ def plot_serving(run: ServingRun) -> Figure:
         share = (
             f"{run.attained:.1%} of {run.served.requests.count - run.warmup:,} requests within both limits"
         )
-        figure.supxlabel(
-            f"{run.workload}: {run.rate:.3g} requests/s, {share}; {run.throughput:,.0f} tokens/s", fontsize=9
-        )
+        rate = f"{run.rate:.3g} requests/s" if np.isfinite(run.rate) else "all requests at once"
+        figure.supxlabel(f"{run.workload}: {rate}, {share}; {run.throughput:,.0f} tokens/s", fontsize=9)
     return figure
 
 

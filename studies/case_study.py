@@ -54,9 +54,14 @@ class _Fabrics:
 
 
 def _points(
-    found: Mapping[str, Best], model: str, phase: str, gpu: Gpu, operators: str
+    found: Mapping[str, Best],
+    model: str,
+    phase: str,
+    gpu: Gpu,
+    operators: str,
+    money: tuple[float | None, float | None],
 ) -> Iterator[CasePoint]:
-    cost, watts = gpu_cost(gpu), gpu_watts(gpu)
+    cost, watts = money
     for network, best in found.items():
         for overlap in OVERLAPS:
             head = model, phase, gpu.name, network, operators, overlap
@@ -181,6 +186,8 @@ def case_study(
     types = list({gpu.name: gpu for gpu in (find_gpu(name, known) for name in gpus)}.values())
     most = {gpu.name: int(gpu.need("max_gpus", "the case study").typical) for gpu in types}
     chosen, wanted = find_precision(precision), tuple(dict.fromkeys(fabrics))
+    constants = {gpu.name: efficiency_for(gpu.name)[0] for gpu in types}
+    money = {(gpu.name, p): (gpu_cost(gpu), gpu_watts(gpu, p)) for gpu in types for p in PHASES}
     networks = _Fabrics((reference_fabric, *wanted), seed)
     points: dict[Key, CasePoint] = {}
     jobs = [(gpu, shape, phase) for gpu in types for shape in shapes for phase in PHASES]
@@ -188,10 +195,11 @@ def case_study(
         if progress:
             progress(done, len(jobs), f"{gpu.name}: {shape.name}, {phase}")
         here = networks.of(gpu, (reference_fabric,) if gpu is types[0] else wanted)
-        constants = efficiency_for(gpu.name)[0]
-        case = Case(shape, Device.of(gpu), most[gpu.name], phase, here, constants, chosen, kv, context)
+        case = Case(
+            shape, Device.of(gpu), most[gpu.name], phase, here, constants[gpu.name], chosen, kv, context
+        )
         for operators, search in SEARCHES.items():
-            for point in _points(search(case), shape.name, phase, gpu, operators):
+            for point in _points(search(case), shape.name, phase, gpu, operators, money[gpu.name, phase]):
                 points[point.key] = point
     own = networks.labels[reference_fabric]
     lite = {key: network for key, network in networks.made.items() if key[0] != own}
@@ -215,5 +223,5 @@ def _notes(reference: str, own: str, kv: str) -> list[str]:
         "calibrated: operators as measured on one H100; key-value heads cut or replicated, at what it costs",
         "switches that sum up (NVLink SHARP on H100's fabric) let a byte be sent once, less than the ideal "
         "network's 2(n-1)/n",
-        "per $ and per W: GPU packages with their end of the links, without switches and fibres",
+        "per $ and per W: GPU packages with their end of the links, no switches, no fibres",
     ]

@@ -16,6 +16,7 @@ from topo_sim.inference.parallelism import Layout
 from topo_sim.inference.search import SearchSpace
 from topo_sim.studies.loading import fabric_for, load_all
 from topo_sim.studies.operators import efficiency_for
+from topo_sim.studies.pools import Pools, split_pools
 
 __all__ = ["IDEAL", "OPERATORS", "PhasePlan", "Plan", "plan_deployment"]
 
@@ -60,6 +61,8 @@ class Plan:
     overlap : float
     phases : tuple of PhasePlan
     notes : tuple of str
+    pools : Pools or None
+        Where both phases were asked for and found.
     """
 
     model: LanguageModel
@@ -71,6 +74,7 @@ class Plan:
     overlap: float
     phases: tuple[PhasePlan, ...]
     notes: tuple[str, ...]
+    pools: Pools | None = None
 
     def rows(self) -> list[dict[str, Any]]:
         """Return one flat row per deployment, the best of each phase first."""
@@ -103,6 +107,7 @@ class Plan:
                 }
                 for each in self.phases
             ],
+            "pools": self.pools.to_dict() if self.pools else None,
             "notes": list(self.notes),
         }
 
@@ -188,6 +193,7 @@ def plan_deployment(
     ttft: float = 1.0,
     tbt: float = 0.05,
     context: int = 1500,
+    answer: int = 500,
     most: int | None = None,
     precision: str = "fp8",
     kv: str | None = None,
@@ -228,6 +234,8 @@ def plan_deployment(
         Limits of the time to the first token and between tokens.
     context : int
         Tokens of each prompt; positions of each sequence while decoding.
+    answer : int
+        Tokens of each answer: how many GPUs prefill and how many decode depends on it.
     most : int, optional
         GPUs of one instance, at most. Default: as many as the fabric joins; on the ideal network the GPU's
         largest group.
@@ -276,6 +284,8 @@ def plan_deployment(
     """
     if not phases or any(phase not in ("prefill", "decode") for phase in phases):
         raise UsageError(f"found phases {list(phases)}, expected prefill, decode or both")
+    if answer < 1:
+        raise UsageError(f"found answers of {answer} tokens, expected at least 1")
     if operators not in OPERATORS:
         raise UsageError(f'found operators "{operators}", expected {" or ".join(OPERATORS)}')
     shape, known = find_model(model, tuple(model_files)), load_gpus(tuple(gpu_files))
@@ -303,17 +313,13 @@ def plan_deployment(
         search = space.search(slo.limit(phase), keep)
         front = _frontier(space, slo.limit(phase)) if frontier else ()
         found.append(PhasePlan(phase, slo.limit(phase), search, front))
-    return Plan(
-        shape,
-        record.name,
-        network.name,
-        network.ranks,
-        operators,
-        context,
-        overlap,
-        tuple(found),
-        tuple(notes),
-    )
+    first, last = (each.search.best for each in (found[0], found[-1]))
+    pools = None
+    if len(found) > 1 and first and last:
+        order = (first, last) if first.phase == "prefill" else (last, first)
+        pools = split_pools(shape, *order, network.ranks, context, answer, question.precision)
+    head = shape, record.name, network.name, network.ranks, operators, context, overlap
+    return Plan(*head, tuple(found), tuple(notes), pools)
 
 
 def _named_gpu(fabric: str | None, settings: Mapping[str, Any]) -> str | None:

@@ -133,8 +133,8 @@ class ServingRun:
 
     @property
     def goodput(self) -> float:
-        """Rate of arrivals that met both limits, 1/s."""
-        return self.rate * self.attained
+        """Rate of arrivals that met both limits, 1/s; NaN where all arrived at once."""
+        return self.rate * self.attained if math.isfinite(self.rate) else math.nan
 
     @property
     def throughput(self) -> float:

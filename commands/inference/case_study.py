@@ -14,8 +14,9 @@ __all__ = ["case_study"]
     "case-study",
     epilog=examples(
         "topo-sim inference case-study --picture case-study.png",
-        "topo-sim inference case-study --model llama3-70b --fabric lite-torus --operators roofline",
-        "topo-sim inference case-study --model llama3-8b --gpu h100 --gpu lite --fabric lite-torus -o a.txt",
+        "topo-sim inference case-study --model llama3-70b --fabric lite-flat-switch --operators roofline",
+        "topo-sim inference case-study --model llama3-8b --gpu h100 --gpu lite --fabric lite-torus "
+        "--format csv",
     ),
 )
 @click.option(
@@ -41,6 +42,10 @@ __all__ = ["case_study"]
     "--operators", type=click.Choice(["both", "calibrated", "roofline"]), default="both", show_default=True,
     help="Which tables to show: operators as modelled after measured ones, or the paper's roofline. "
     "The picture has the calibrated ones unless roofline is asked for.",
+)  # fmt: skip
+@click.option(
+    "--metric", type=click.Choice(["sm", "dollar", "watt"]), default="sm", show_default=True,
+    help="Of the picture: tokens/s per SM, per $ of GPUs or per W of GPUs.",
 )  # fmt: skip
 @click.option(
     "--kv-heads", "kv", type=click.Choice(["shard", "replicate"]), default="shard", show_default=True,
@@ -87,4 +92,4 @@ def case_study(form: str, output: str | None, **given: Any) -> None:
         lambda: to_json("inference case-study", inputs, result.to_dict()),
         result.rows,
     )
-    draw(given["picture"], lambda: plot_case_study(result, shown[-1]))
+    draw(given["picture"], lambda: plot_case_study(result, shown[-1], given["metric"]))

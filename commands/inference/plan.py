@@ -43,6 +43,10 @@ __all__ = ["plan"]
     help="Tokens of each prompt; while decoding, positions in the cache.",
 )  # fmt: skip
 @click.option(
+    "--answer", type=int, default=500, show_default=True,
+    help="Tokens of each answer: for how many GPUs prefill and how many decode.",
+)  # fmt: skip
+@click.option(
     "--most", type=int, metavar="GPUS",
     help="GPUs of one instance, at most. Default: all of the fabric; without one, the GPU's largest group.",
 )  # fmt: skip
@@ -106,7 +110,20 @@ def plan(model: str, form: str, output: str | None, **given: Any) -> None:
     from topo_sim.studies.plan import plan_deployment
 
     same = (
-        *("fabric", "gpu", "context", "most", "tp", "pp", "ep", "cp", "placements", "operators", "precision"),
+        *(
+            "fabric",
+            "gpu",
+            "context",
+            "answer",
+            "most",
+            "tp",
+            "pp",
+            "ep",
+            "cp",
+            "placements",
+            "operators",
+            "precision",
+        ),
         *("kv", "overlap", "memory_share", "level", "routing", "seed"),
     )
     with progress_bar("searching") as progress:

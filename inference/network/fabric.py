@@ -1,6 +1,7 @@
 """The network that a fabric is: collectives solved on its links, all groups at once."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -15,10 +16,10 @@ from topo_sim.collectives import (
     LowerBound,
     Router,
     Schedule,
+    Step,
     build_schedule,
     cost_profile,
     lower_bound,
-    on_groups,
     placed,
 )
 from topo_sim.collectives.candidates import candidates
@@ -58,8 +59,8 @@ class FabricNetwork:
     Notes
     -----
     Sums in switches are costed for one group, and only where no two groups share a link. A torus whose
-    first ranks make a smaller grid is offered the algorithms of tori on that. All groups start together:
-    the worst case of sharing.
+    first ranks make a smaller grid is offered the algorithms of tori on that; groups at a stride are offered
+    only algorithms without a shape. All groups start together: the worst case of sharing.
 
     Examples
     --------
@@ -102,7 +103,7 @@ class FabricNetwork:
         needed = 1.0 if collective in ("all_reduce", "send_recv") else (group - 1) / group
         return needed / self._port
 
-    def groups(self, group: int, stride: int = 1) -> list[np.ndarray]:
+    def groups(self, group: int, stride: int = 1) -> list[NDArray[np.int64]]:
         """List the ranks of every group that fits: whole blocks, or one group where no block does.
 
         Parameters
@@ -170,17 +171,17 @@ class FabricNetwork:
         except TopoSimError:
             return 0
 
-    def _profile(self, schedule: Schedule, groups: list[np.ndarray]) -> CostProfile | None:
+    def _profile(self, schedule: Schedule, groups: list[NDArray[np.int64]]) -> CostProfile | None:
         if not schedule.reducers:
             if schedule.transfer_count * len(groups) > _MOST_MESSAGES:
                 return None
-            every = on_groups(schedule, groups, ranks=self.ranks)
+            every = _everywhere(schedule, groups, self.ranks)
             return cost_profile(
                 every, self.fabric, overhead=self.overhead, router=self.router, bound=_NO_BOUND
             )
         return self._alone(schedule, groups)
 
-    def _alone(self, schedule: Schedule, groups: list[np.ndarray]) -> CostProfile | None:
+    def _alone(self, schedule: Schedule, groups: list[NDArray[np.int64]]) -> CostProfile | None:
         """Cost a sum in switches for each group alone; None where two of them share a link."""
         used = np.zeros(self.fabric.capacity.size, dtype=np.int64)
         slowest: CostProfile | None = None
@@ -198,6 +199,24 @@ class FabricNetwork:
             if slowest is None or profile.time(1e6) > slowest.time(1e6):
                 slowest = profile
         return slowest
+
+
+def _everywhere(schedule: Schedule, groups: list[NDArray[np.int64]], ranks: int) -> Schedule:
+    """Let groups that do not overlap run one schedule at once, for its cost alone: without their chunks."""
+    table = np.stack(groups)
+    steps = tuple(
+        Step(
+            table[:, step.source].ravel(),
+            table[:, step.target].ravel(),
+            step.fraction[0] if step.fraction.strides == (0,) else np.tile(step.fraction, len(groups)),
+            False,
+            step.chunks,
+            repeat=step.repeat,
+        )
+        for step in schedule.steps
+    )
+    collective = replace(schedule.collective, granularity=lambda p: 1)
+    return replace(schedule, collective=collective, ranks=ranks, steps=steps)
 
 
 def _fastest_port(fabric: Fabric) -> float:

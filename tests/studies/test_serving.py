@@ -138,6 +138,18 @@ def test_a_trace_comes_back_as_it_was(tmp_path):
     assert float(row["attained"]) == 1.0
 
 
+def test_requests_that_all_come_at_once_have_no_rate(tmp_path):
+    trace = tmp_path / "trace.csv"
+    trace.write_text("arrival_s,prompt_tokens,output_tokens\n" + "0,100,3\n" * 5)
+    found = run("llama3-8b", "--trace", trace, "--picture", tmp_path / "a.png")
+    assert found.exit_code == 0
+    assert "all at once" in found.stdout
+    assert "inf" not in found.stdout.replace("Pools", "")
+    result = json.loads(run("llama3-8b", "--trace", trace, "--format", "json").stdout)["results"]
+    assert result["finished"] == 5
+    assert result["rate_per_s"] is result["goodput_per_s"] is result["tokens_per_s"] is None
+
+
 def test_pictures_are_drawn(tmp_path):
     for name, more in (("a.png", ("--failures", "20/h", "--mttr", "1 min")), ("b.svg", ("--sweep", 2))):
         found = run("llama3-8b", "--requests", 60, "--instances", 2, *more, "--picture", tmp_path / name)
