@@ -17,7 +17,7 @@ from topo_sim.topo.flow.simulation import check_tolerance, family
 __all__ = ["CircuitRun", "run_circuits"]
 
 MOST_EDGES = 20_000_000
-MOST_PERIODS = 2.0**53
+MOST_PERIODS = 2.0**53  # beyond, the begin of a period is no exact number any more
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -212,7 +212,7 @@ def run_circuits(
     FlowError
         If an array does not fit or holds what is no sensible value, if flows wait for each other in a circle,
         if a flow never gets the circuits that it needs, or if the schedule ends too early or the run is too
-        long, in slots worked through or in periods (2**53).
+        long.
 
     Notes
     -----
@@ -245,7 +245,7 @@ def run_circuits(
         raise FlowError(f"most_edges: found {most_edges!r}, expected a whole number of at least 1")
     work = Work(sizes, starts, delays, waits, *family(after, behind, flows), float(tolerance))
     indptr, links, circuits = _compile(schedule, ways, sizes)
-    _require_periods(schedule, sizes, circuits.most, starts, waits)
+    _refuse_endless(schedule, circuits.most, work)
     carried = np.zeros(schedule.targets.shape if record else (0, 0, 0))
     begin, sent = np.empty(flows), np.empty(flows)
     how, reshares, edges, phase = run_over_circuits(
@@ -265,26 +265,17 @@ def run_circuits(
     return CircuitRun(schedule, begin, finish, int(reshares), int(edges), last, carried)
 
 
-def _require_periods(
-    schedule: CircuitSchedule,
-    sizes: NDArray[np.float64],
-    most: NDArray[np.float64],
-    starts: NDArray[np.float64],
-    waits: NDArray[np.float64],
-) -> None:
-    """Refuse flows that may last for more periods than a float can count."""
-    if not schedule.cyclic or not len(sizes):
+def _refuse_endless(schedule: CircuitSchedule, least: NDArray[np.float64], work: Work) -> None:
+    """Raise if flows, sent one after the other, might take more periods than can be counted."""
+    if not schedule.cyclic:
         return
-    sent = sizes > 0
-    with np.errstate(over="ignore", divide="ignore"):
-        own = np.where(sent, sizes / np.where(sent, most, 1.0), 0.0)
-        before = (starts.max() + waits.sum()) / schedule.period
-        periods = float(before + own.sum())
-    if not periods < MOST_PERIODS:
-        flow = int(np.argmax(own))
+    with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+        sending = np.where(work.size > 0, work.size / least, 0.0).sum()
+        waiting = (work.start.max(initial=0.0) + work.latency.sum() + work.delay.sum()) / schedule.period
+    if not sending + waiting <= MOST_PERIODS:
         raise FlowError(
-            f"size, start: found flows that may take {periods:.3g} periods of {schedule.period:g} s (flow "
-            f"{flow} has {sizes[flow]:g} B), expected fewer than 2**53, or no time tells them apart"
+            f"size: found flows that may take {sending + waiting:.3g} periods of {schedule.period:g} s, "
+            f"expected at most {MOST_PERIODS:.3g}"
         )
 
 

@@ -259,8 +259,8 @@ def test_a_chart_says_what_its_bars_are():
 
     swap = CircuitSchedule([[[1, 0, -1], [2, -1, 0]]], [1.0], capacity=1.0)
     (axes,) = plot_circuits(swap).axes
-    assert any("height: share of ports lit" in text.get_text() for text in axes.texts)
-    assert "ports lit 66.7% of the time" in axes.get_title(loc="left")
+    assert any("as high as the share of ports" in text.get_text() for text in axes.texts)
+    assert "a plane lit 100.0% and a port 66.7% of the time" in axes.get_title(loc="left")
 
 
 def test_one_of_a_kind_has_no_plural():
