@@ -242,8 +242,8 @@ def _of_rotors(
     )
 
 
-def _of_cables(fabric: Fabric) -> CircuitHardware:
-    """Take the cables of endpoints for ports: the fewest, the least rate and the longest latency."""
+def _of_cables(fabric: Fabric, busiest: bool = False) -> CircuitHardware:
+    """Take the cables of endpoints for ports: the fewest (the most), the least rate and the longest latency."""
     import numpy as np
 
     ends = fabric.endpoints
@@ -251,9 +251,10 @@ def _of_cables(fabric: Fabric) -> CircuitHardware:
     rate = np.bincount(fabric.link_source, fabric.capacity, len(fabric.kind))[ends]
     if not count.all():
         raise UsageError(f"{fabric.name}: found an endpoint without links, expected one or more at each")
-    ports = int(count.min())
+    ports = int(count.max() if busiest else count.min())
+    total = float(rate.max() if busiest else rate.min())
     hop = float(fabric.latency[np.isin(fabric.link_source, ends)].max())
-    return CircuitHardware(fabric.name, fabric.ranks, ports, float(rate.min()) / ports, hop, "none")
+    return CircuitHardware(fabric.name, fabric.ranks, ports, total / ports, hop, "none")
 
 
 def _of_wiring(fabric: Fabric) -> tuple[CircuitHardware, int]:
@@ -300,4 +301,7 @@ def _of_wiring(fabric: Fabric) -> tuple[CircuitHardware, int]:
         switches=fabric.circuit_switches,
         fabric=fabric,
     )
+    if sets == "part":  # cables and circuits together, as the busiest endpoint has them
+        cables = _of_cables(fabric, busiest=True)
+        found = replace(found, ports=cables.ports, rate=cables.rate, hop=cables.hop)
     return found, max(sum(own.values()) for own in fibres.values())

@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+import numpy as np
+
 from topo_sim.base import UsageError
 from topo_sim.collectives.reconfiguration import Circuits
 from topo_sim.optics.circuit_hardware import CircuitHardware
@@ -133,9 +135,16 @@ def _as_set(hardware: CircuitHardware, plain: bool, base: str | None) -> Fabric 
         return None
     fabric = hardware.fabric
     there = fabric is not None and fabric.family != "rotor" and fabric.links > 0
+    if fabric is not None and there:  # cables beside the circuits belong to no port
+        out = np.bincount(fabric.link_source, fabric.capacity, len(fabric.kind))[fabric.endpoints]
+        there = float(out.max()) <= hardware.rate * hardware.ports * (1 + 1e-9)
     if fabric is not None and there and plain:
         return replace(fabric, name=f"{fabric.name} as set")
     if base == "file":
-        what = "other ranks, ports, rates or delays than the file's" if there else "no circuits in a file"
+        what = (
+            "other ranks, ports, rates or delays than the file's"
+            if there
+            else "no circuits that fill its ports"
+        )
         raise UsageError(f"--base file: found {what}, expected a file with circuits, as it is")
     return None

@@ -128,7 +128,10 @@ def test_a_file_whose_wiring_sets_no_matching_at_will_is_not_scheduled():
 def test_wiring_is_read_from_the_graph(tmp_path):
     (tmp_path / "part.yaml").write_text(PART)
     found = circuit_hardware(load_topology("part.yaml"))
-    assert found.sets == "part"
+    assert (found.sets, found.ports, found.rate) == ("part", 2, 10e9)
+    held = data("optics", "breakeven", "part.yaml", "--size", "1MB", "--collective", "all_reduce")
+    assert (held["circuits_change"], held["base"]) == (False, "part as set")
+    assert run("optics", "schedule", "part.yaml", "-s", "bvn").exit_code == 2
     assert circuit_hardware(load_topology("banks.yaml")).sets == "banks"
     found = circuit_hardware(load_topology("any.yaml"))
     assert (found.sets, found.ports, found.rate, found.hop) == ("any", 2, 5e9, 300e-9)
