@@ -243,7 +243,7 @@ def _of_rotors(
 
 
 def _of_cables(fabric: Fabric, busiest: bool = False) -> CircuitHardware:
-    """Take the cables of endpoints for ports: the fewest (the most), the least rate and the longest latency."""
+    """Take cables for ports, those of the endpoint with the fewest and the slowest, or of the busiest."""
     import numpy as np
 
     ends = fabric.endpoints
