@@ -144,7 +144,10 @@ _SCALES = {
     "rate": [(f"{p}B/s", _SI[p]) for p in ("P", "T", "G", "M", "k", "")],
     "size": [(f"{p}B", f) for p, f in reversed(_BINARY.items())] + [("B", 1.0)],
     "time": [("s", 1.0), ("ms", 1e-3), ("us", 1e-6), ("ns", 1e-9)],
+    "power": [("MW", 1e6), ("kW", 1e3), ("W", 1.0)],
+    "energy": [("MJ", 1e6), ("kJ", 1e3), ("J", 1.0), ("mJ", 1e-3), ("uJ", 1e-6), ("nJ", 1e-9), ("pJ", 1e-12)],
 }
+_OF_NOTHING = {"time": "s", "energy": "J"}
 
 
 def format_quantity(value: float, kind: str, digits: int = 4) -> str:
@@ -154,7 +157,7 @@ def format_quantity(value: float, kind: str, digits: int = 4) -> str:
     ----------
     value : float, SI
         What to write.
-    kind : {"rate", "size", "time"}
+    kind : {"rate", "size", "time", "power", "energy"}
         What it is.
     digits : int
         Significant digits.
@@ -173,7 +176,7 @@ def format_quantity(value: float, kind: str, digits: int = 4) -> str:
         return "-" if math.isnan(value) else "unlimited" if value > 0 else "-unlimited"
     scales = _SCALES[kind]
     if value == 0:
-        return f"0 {scales[-1][0] if kind != 'time' else 's'}"
+        return f"0 {_OF_NOTHING.get(kind, scales[-1][0])}"
     # A value that rounds up to the next unit is written in that unit.
     least = 1 - 0.5 * 10.0**-digits
     unit, factor = next(((u, f) for u, f in scales if abs(value) >= f * least), scales[-1])

@@ -15,7 +15,8 @@ def list_names(kind: str | None, seed: int, form: str, output: str | None) -> No
     """List what can be chosen by name: all of it, or one KIND.
 
     KIND is topologies, generators, routings, collectives, algorithms, models, circuit_policies, formats,
-    patterns, demands, methods, policies, media, circuit_switches, packet_switches, gpus or yields.
+    patterns, demands, methods, policies, power_policies, media, circuit_switches, packet_switches, gpus
+    or yields.
     """
     from rich.console import Group
 

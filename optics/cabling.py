@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from topo_sim.base import parse_quantity
 from topo_sim.optics.floorplan import FloorPlan, stand
 from topo_sim.optics.medium import Medium
 from topo_sim.topo import Fabric
-from topo_sim.topo.fabric import OCS
+from topo_sim.topo.fabric import OCS, SWITCH
 
 __all__ = ["Cabling", "lay_cables", "link_latencies"]
 
@@ -30,6 +31,9 @@ class Cabling:
         Fibres at each circuit switch, by its node.
     fibre_media : dict from str to int
         Number of those fibres by medium.
+    fibre_ends : dict from (str, bool) to float, B/s
+        Capacity, both directions together, of their ends that are at no circuit switch, by medium and by
+        whether that end is at a packet switch.
 
     Examples
     --------
@@ -43,6 +47,7 @@ class Cabling:
     length: NDArray[np.float64]
     fibres: dict[int, int]
     fibre_media: dict[str, int]
+    fibre_ends: dict[tuple[str, bool], float]
 
 
 @dataclass
@@ -54,12 +59,18 @@ class _Wires:
     circuits: dict[tuple[int, int], list[int]]
     fibres: dict[int, int]
     media: Counter[str]
+    ends: dict[tuple[str, bool], float]
+
+
+def _rate(value: Any) -> float:
+    return float(value) if isinstance(value, (int, float)) else parse_quantity(value, "rate")
 
 
 def _read_graph(fabric: Fabric) -> _Wires:
     graph = fabric.graph
     index: dict[Hashable, int] = {node: i for i, node in enumerate(graph)}
-    wires = _Wires([], [], defaultdict(list), {}, Counter())
+    wires = _Wires([], [], defaultdict(list), {}, Counter(), defaultdict(float))
+    kind, directions = fabric.kind.tolist(), 1 if graph.is_directed() else 2
     ways: Counter[tuple[int, int]] = Counter()
     for one, other, data in graph.edges(data=True):
         a, b = index[one], index[other]
@@ -67,12 +78,15 @@ def _read_graph(fabric: Fabric) -> _Wires:
         wires.target.append(b)
         ends = [(a, b)] if graph.is_directed() else [(a, b), (b, a)]
         ways.update(ends)
-        if OCS in (fabric.kind[a], fabric.kind[b]):
-            wires.media[str(data.get("medium", "unspecified"))] += 1
+        if OCS in (kind[a], kind[b]):
+            medium, far = str(data.get("medium", "unspecified")), kind[a] + kind[b] - OCS
+            wires.media[medium] += 1
+            if far != OCS:
+                wires.ends[medium, far == SWITCH] += directions * _rate(data["bandwidth"])
     wires.fibres = dict.fromkeys(np.flatnonzero(fabric.kind == OCS).tolist(), 0)
     # A port sends and receives: two fibres of one way each take one.
     for a, b in {(min(way), max(way)) for way in ways}:
-        if (ocs := a if fabric.kind[a] == OCS else b) in wires.fibres:
+        if (ocs := a if kind[a] == OCS else b) in wires.fibres:
             wires.fibres[ocs] += max(ways[a, b], ways[b, a])
     for node, circuits in graph.nodes(data="circuits"):
         for a, b in circuits or ():
@@ -98,6 +112,15 @@ def _rotor_of_links(fabric: Fabric) -> NDArray[np.int64]:
     return first + step % rotors
 
 
+def _full_planes(fabric: Fabric) -> Cabling:
+    """Lay the fibres of planes on which every endpoint has a circuit: one link per fibre, plane by plane."""
+    medium = fabric.media[int(fabric.medium[0])]
+    circuit = fabric.ranks + np.arange(fabric.links, dtype=np.int64) // fabric.ranks
+    fibres = dict.fromkeys(np.flatnonzero(fabric.kind == OCS).tolist(), fabric.ranks)
+    ends = {(medium, False): 2 * float(fabric.capacity.sum())}
+    return Cabling(circuit, np.full(fabric.links, np.nan), fibres, {medium: fabric.links}, ends)
+
+
 def lay_cables(fabric: Fabric, plan: FloorPlan | None = None) -> Cabling:
     """Find what is under each link of a fabric.
 
@@ -118,7 +141,8 @@ def lay_cables(fabric: Fabric, plan: FloorPlan | None = None) -> Cabling:
 
     Notes
     -----
-    Work in arrays for fabrics without circuit switches; with them, the graph is read, which holds the fibres.
+    Work in arrays for fabrics without circuit switches, and without a floor plan for those whose planes are
+    full; else the graph is read, which holds the fibres.
 
     Examples
     --------
@@ -127,6 +151,8 @@ def lay_cables(fabric: Fabric, plan: FloorPlan | None = None) -> Cabling:
     >>> sorted(set(cabling.length.round(2).tolist()))
     [1.5, 5.06, 6.38]
     """
+    if plan is None and fabric.family == "circuit_switched" and fabric.links == fabric.cables:
+        return _full_planes(fabric)
     if not fabric.circuit_switches:
         wires, ends = None, None
         circuit = np.full(fabric.links, -1, dtype=np.int64)
@@ -142,7 +168,9 @@ def lay_cables(fabric: Fabric, plan: FloorPlan | None = None) -> Cabling:
         light = circuit >= 0
         length = floor.lengths(source, np.where(light, circuit, target))
         length[light] += floor.lengths(circuit[light], target[light])
-    return Cabling(circuit, length, wires.fibres if wires else {}, dict(wires.media) if wires else {})
+    if wires is None:
+        return Cabling(circuit, length, {}, {}, {})
+    return Cabling(circuit, length, wires.fibres, dict(wires.media), dict(wires.ends))
 
 
 def link_latencies(

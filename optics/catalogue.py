@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
+from functools import cache
 from os import PathLike
 from typing import TypeVar
 
@@ -83,5 +84,15 @@ def load_optics(files: Iterable[str | PathLike[str]] = ()) -> Optics:
     >>> sorted(load_optics().media)[:4]
     ['active_optical', 'copper', 'copper_active', 'cpo']
     """
+    given = list(files)
+    return _read(given) if given else _shipped()
+
+
+@cache
+def _shipped() -> Optics:
+    return _read(())
+
+
+def _read(files: Iterable[str | PathLike[str]]) -> Optics:
     found = read_catalogue(_SECTIONS, "topo_sim.optics", "catalogue.yaml", files)
     return Optics(**{each.name: found[each.name] for each in fields(Optics)})  # type: ignore[arg-type]

@@ -16,7 +16,7 @@ from topo_sim.collectives import COLLECTIVES
 from topo_sim.report.formats import write_bytes
 from topo_sim.studies import Comparison
 from topo_sim.studies.best import carries_bytes
-from topo_sim.topo import FabricMetrics
+from topo_sim.studies.compare import Compared
 
 __all__ = ["plot_comparison", "save_figure"]
 
@@ -113,12 +113,13 @@ def _bars(
     axes: Axes,
     comparison: Comparison,
     title: str,
-    value: Callable[[FabricMetrics], tuple[float, float]],
+    value: Callable[[Compared], tuple[float, float] | None],
     label: Callable[[float], str],
 ) -> None:
     """Horizontal bars up to the lower value; a hatched part up to the upper one where they differ."""
     names = [fabric.name for fabric in comparison.fabrics]
-    pairs = [value(fabric.metrics) for fabric in comparison.fabrics]
+    given = [value(fabric) for fabric in comparison.fabrics]
+    pairs = [pair or (0.0, 0.0) for pair in given]
     colours = [_look(i)["color"] for i in range(len(names))]
     most = max([high for _, high in pairs] + [1e-12])
     rows = np.arange(len(names))
@@ -130,6 +131,7 @@ def _bars(
             )
             part[0].set(hatch="////", alpha=0.45)
         text = label(high) if label(high) == label(low) else f"{label(low)} .. {label(high)}"
+        text = text if given[row] is not None else "not known"
         axes.text(high + most * 0.02, row, text, va="center", fontsize=8)
     axes.set_yticks(rows, names)
     axes.invert_yaxis()
@@ -159,7 +161,8 @@ def plot_comparison(comparison: Comparison) -> Figure:
     bar_rows = 0.28 * len(comparison.fabrics) + 0.1
     # Heights in inches from the top: title and legend, a row per collective, the bars, the foot.
     head, panel, gap = 0.65 + 0.22 * legend_rows, 2.9, 0.75
-    height = head + rows * (panel + gap) + bar_rows + 0.2
+    bar_gap = 0.42
+    height = head + rows * (panel + gap) + 2 * bar_rows + bar_gap + 0.2
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(12, height), dpi=100)
         _legend(figure, comparison, 1 - 0.12 / height)
@@ -172,8 +175,10 @@ def plot_comparison(comparison: Comparison) -> Figure:
                     _curves(axes, comparison, collective, what)
                 else:
                     _without_bytes(axes, collective)
-        for column, (title, value, label) in enumerate(BARS):
-            box = ((1.45 + 2.65 * column) / 12, 0.15 / height, 2.35 / 12, bar_rows / height)
+        for i, (title, value, label) in enumerate(_bar_panels(comparison)):
+            row, column = divmod(i, BAR_COLUMNS)
+            bottom = 0.15 + (1 - row) * (bar_rows + bar_gap)
+            box = ((1.45 + 3.5 * column) / 12, bottom / height, 3.2 / 12, bar_rows / height)
             axes = figure.add_axes(box)
             _bars(axes, comparison, title, value, label)
             if column:
@@ -181,12 +186,37 @@ def plot_comparison(comparison: Comparison) -> Figure:
     return figure
 
 
-BARS: tuple[tuple[str, Callable[[FabricMetrics], tuple[float, float]], Callable[[float], str]], ...] = (
-    ("bisection per endpoint (GB/s)", lambda m: _giga(m.bisection_per_endpoint), lambda v: f"{v:.4g}"),
-    ("mean hops between endpoints", lambda m: (m.hops.mean,) * 2, lambda v: f"{v:.2f}"),
-    ("diameter (hops)", lambda m: (m.hops.diameter,) * 2, lambda v: f"{v:.0f}"),
-    ("cables and fibres", lambda m: (m.cables,) * 2, lambda v: f"{v:,.0f}"),
-)
+Bar = tuple[str, Callable[[Compared], tuple[float, float] | None], Callable[[float], str]]
+BAR_COLUMNS = 3
+
+
+def _bar_panels(comparison: Comparison) -> list[Bar]:
+    """Title, value and label of each group of bars."""
+    equal = all(fabric.h100_equivalents for fabric in comparison.fabrics)
+    return [
+        ("bisection per endpoint (GB/s)", lambda f: _giga(f.metrics.bisection_per_endpoint), "{:.4g}".format),
+        ("mean hops between endpoints", lambda f: (f.metrics.hops.mean,) * 2, "{:.2f}".format),
+        ("diameter (hops)", lambda f: (f.metrics.hops.diameter,) * 2, "{:.0f}".format),
+        ("cables and fibres", lambda f: (f.metrics.cables,) * 2, "{:,.0f}".format),
+        (
+            f"network power (W per {'H100' if equal else 'endpoint'})",
+            lambda f: _watts(f, equal),
+            "{:,.3g}".format,
+        ),
+        ("energy of uniform traffic (pJ/b)", _picojoules, "{:,.3g}".format),
+    ]
+
+
+def _watts(fabric: Compared, equal: bool) -> tuple[float, float] | None:
+    if fabric.power.total is None:
+        return None
+    share = fabric.h100_equivalents if equal and fabric.h100_equivalents else fabric.metrics.endpoints
+    return (fabric.power.total.typical / share,) * 2
+
+
+def _picojoules(fabric: Compared) -> tuple[float, float] | None:
+    bit = fabric.power.energy_per_bit
+    return None if bit is None else (bit.typical * 1e12,) * 2
 
 
 def _giga(pair: tuple[float, float]) -> tuple[float, float]:

@@ -15,6 +15,7 @@ from topo_sim.base import format_quantity
 from topo_sim.collectives import COLLECTIVES, CollectiveCost
 from topo_sim.studies import CollectiveTable, Comparison, Sharing, Throughput
 from topo_sim.studies.best import carries_bytes
+from topo_sim.studies.compare import Compared
 from topo_sim.topo import Fabric, FabricMetrics
 
 __all__ = [
@@ -90,7 +91,7 @@ def comparison_tables(comparison: Comparison) -> RenderableType:
     scalars = new_table(
         "Fabrics",
         ["fabric", "H100s", "endpoints", "switches", "OCS", "cables", "diameter", "mean hops",
-         "injection", "bisection / endpoint", "routing"],
+         "injection", "bisection / endpoint", "power", "W / H100", "pJ/b", "routing"],
     )  # fmt: skip
     for fabric in comparison.fabrics:
         m = fabric.metrics
@@ -105,6 +106,7 @@ def comparison_tables(comparison: Comparison) -> RenderableType:
             f"{m.hops.mean:.2f}",
             format_quantity(m.injection, "rate"),
             _interval(m.bisection_per_endpoint),
+            *_light(fabric),
             fabric.routing,
         )
     parts: list[RenderableType] = [scalars]
@@ -121,9 +123,25 @@ def comparison_tables(comparison: Comparison) -> RenderableType:
     return Group(*parts, *_notes(comparison))
 
 
+def _light(fabric: Compared) -> tuple[str, str, str]:
+    """Power, power per H100 and energy per bit, at typical values."""
+    total, bit, each = fabric.power.total, fabric.power.energy_per_bit, fabric.h100_equivalents
+    return (
+        "-" if total is None else format_quantity(total.typical, "power", 3),
+        "-" if total is None or not each else f"{total.typical / each:.3g}",
+        "-" if bit is None else f"{bit.typical * 1e12:.3g}",
+    )
+
+
 def _notes(comparison: Comparison) -> list[Text]:
     ranks = sorted({fabric.metrics.endpoints for fabric in comparison.fabrics})
     notes = ["hops: links crossed between two endpoints; injection: capacity that leaves an endpoint"]
+    if any(fabric.power.total is not None for fabric in comparison.fabrics):
+        notes.append(
+            "power: network at full load, typical; pJ/b: of uniform traffic at its throughput, static power "
+            "included ('topo-sim optics power' has the parts and their ranges)"
+        )
+    notes += [f"power: {fabric.power.unknown}" for fabric in comparison.fabrics if fabric.power.unknown]
     if any(not fabric.metrics.bisection.exact for fabric in comparison.fabrics):
         notes.append("bisection a .. b: no closed form; proven lower bound .. best cut found")
     if "all_to_all_v" in comparison.collectives:

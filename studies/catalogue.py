@@ -9,6 +9,7 @@ from topo_sim.collectives.formats import FORMATS
 from topo_sim.collectives.models import COST_MODELS
 from topo_sim.collectives.reconfiguration import POLICIES as CIRCUIT_POLICIES
 from topo_sim.gpus import YIELDS, load_gpus
+from topo_sim.gpus.power import POWER_POLICIES
 from topo_sim.gpus.reliability import POLICIES
 from topo_sim.optics import load_optics
 from topo_sim.optics.scheduling import SCHEDULERS
@@ -93,6 +94,7 @@ _KINDS: dict[str, Callable[[], Rows]] = {
     "yields": lambda: [{"name": n, "about": _first_line(f)} for n, f in YIELDS.items()],
     "methods": lambda: [{"name": n, "about": _first_line(f)} for n, f in METHODS.items()],
     "policies": lambda: [{"name": n, "about": p.about} for n, p in POLICIES.items()],
+    "power_policies": lambda: [{"name": n, "about": _first_line(f)} for n, f in POWER_POLICIES.items()],
 }
 
 

@@ -11,6 +11,7 @@ import numpy as np
 from topo_sim.base import UsageError, nearest
 from topo_sim.collectives import ALGORITHMS, COLLECTIVES, CollectiveCost, Router
 from topo_sim.studies.best import Progress, best_costs, check_sizes, cost_row, profiles
+from topo_sim.studies.energy import NetworkPower, network_power
 from topo_sim.studies.loading import load_all
 from topo_sim.topo import FabricMetrics, metrics
 from topo_sim.topo.files import Topology
@@ -40,6 +41,7 @@ class Compared:
         Compute of all its endpoints, in H100s, if its file states it.
     routing : str
     metrics : FabricMetrics
+    power : NetworkPower
     best : mapping from collective to tuple of CollectiveCost
         Of the fastest algorithm, one per size of the comparison's `curve`.
     """
@@ -49,6 +51,7 @@ class Compared:
     h100_equivalents: float | None
     routing: str
     metrics: FabricMetrics
+    power: NetworkPower
     best: Mapping[str, tuple[CollectiveCost, ...]]
 
 
@@ -100,7 +103,7 @@ class Comparison:
         rows = []
         for fabric in self.fabrics:
             scalars = {"fabric": fabric.name, "h100_equivalents": fabric.h100_equivalents}
-            scalars |= fabric.metrics.to_dict()
+            scalars |= fabric.metrics.to_dict() | fabric.power.row(fabric.h100_equivalents)
             for collective in self.collectives:
                 for size in self.sizes:
                     result = cost_row(self.cost(fabric, collective, size))
@@ -126,6 +129,8 @@ class Comparison:
                     "h100_equivalents": fabric.h100_equivalents,
                     "routing": fabric.routing,
                     **fabric.metrics.to_dict(),
+                    **fabric.power.row(fabric.h100_equivalents),
+                    "power_unknown": fabric.power.unknown or None,
                     "collectives": {
                         name: [cost_row(self.cost(fabric, name, size)) for size in self.sizes]
                         for name in self.collectives
@@ -238,5 +243,6 @@ def _compared(topology: Topology, router: Router, best: Mapping[str, tuple[Colle
         h100_equivalents=each * fabric.ranks if each is not None else None,
         routing=router.routing,
         metrics=metrics(fabric, router.uniform),
+        power=network_power(topology, router),
         best=best,
     )

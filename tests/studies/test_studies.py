@@ -182,7 +182,8 @@ def test_catalogue_covers_every_registry():
     whole = catalogue()
     kinds = (
         "topologies generators routings collectives algorithms synthesizers models formats patterns demands "
-        "methods media circuit_switches packet_switches schedulers circuit_policies gpus yields policies"
+        "methods media circuit_switches packet_switches schedulers circuit_policies gpus yields policies "
+        "power_policies"
     )
     assert set(whole) == set(kinds.split())
     for rows in whole.values():

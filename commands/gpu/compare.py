@@ -1,0 +1,129 @@
+"""GPUs side by side."""
+
+from typing import TYPE_CHECKING
+
+import click
+
+from topo_sim.commands.common import emit, examples, output_options, parse_quantities, seed_option
+from topo_sim.commands.gpu.common import catalogue_option
+from topo_sim.commands.optics.pictures import check_pictures, draw, picture_option
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from topo_sim.studies.gpu_compare import GpuComparison
+
+__all__ = ["compare"]
+
+_option = click.option
+
+
+@click.command(
+    epilog=examples(
+        "topo-sim gpu compare h100 lite --picture gpus.png",
+        "topo-sim gpu compare h100 lite lite+membw+netbw --count 8 --samples 500 --format csv",
+        "topo-sim gpu compare b200 h100 --curve office --mttr '168 h' --samples 200 --format json",
+    )
+)
+@click.argument("names", metavar="[GPU]...", nargs=-1)
+@_option("--count", default=1, show_default=True, help="GPUs of the first type that share a day's load.")
+@_option("--curve", default="day", show_default=True, metavar="NAME|FILE",
+         help="Load over a day: day, office, flat, or a CSV with the columns hour and load.")  # fmt: skip
+@_option("--fleet", default=64, show_default=True, help="GPUs of the first type that spares are for.")
+@_option("--group", default=8, show_default=True, help="GPUs of the first type that stop together.")
+@_option("--mttr", default="72 h", show_default=True, metavar="TIME", help="Time to repair.")
+@_option("--risk", default=1e-3, show_default=True, help="Largest probability that spares run out.")
+@_option("--precision", default="bf16", show_default=True,
+         help="Whose dense peak makes GPUs equal to one of the first.")  # fmt: skip
+@_option("--prices", "price_files", multiple=True, metavar="FILE", help="Prices of your own. Repeatable.")
+@_option("--models", "files", multiple=True, metavar="FILE", help="Models of power of your own. Repeatable.")
+@_option(
+    "--rates", "rate_files", multiple=True, metavar="FILE", help="Failure rates of your own. Repeatable."
+)
+@_option("--samples", default=2000, show_default=True, help="Draws over all ranges.")
+@picture_option
+@catalogue_option
+@seed_option
+@output_options
+def compare(
+    names: tuple[str, ...],
+    count: int,
+    curve: str,
+    fleet: int,
+    group: int,
+    mttr: str,
+    risk: float,
+    precision: str,
+    price_files: tuple[str, ...],
+    files: tuple[str, ...],
+    rate_files: tuple[str, ...],
+    samples: int,
+    picture: tuple[str, ...],
+    catalogues: tuple[str, ...],
+    seed: int,
+    form: str,
+    output: str | None,
+) -> None:
+    """Compare GPUs in all that they are bought for: compute, yield, cost, power, cooling, failures.
+
+    GPU is h100 and lite unless others are given; the first is what the others are compared with, in
+    numbers of the same compute. --picture draws wafers, bills, power against load and spares.
+    """
+    from topo_sim.gpus import find_gpu, load_gpus
+    from topo_sim.gpus.power import load_power
+    from topo_sim.gpus.prices import load_prices
+    from topo_sim.gpus.reliability import load_failure_rates
+    from topo_sim.studies.fleets import Question
+    from topo_sim.studies.gpu_compare import compare_gpus
+    from topo_sim.studies.power_blocks import PowerQuestion
+
+    check_pictures(picture)
+    chosen, known = names or ("h100", "lite"), load_gpus(catalogues)
+    repair = parse_quantities([mttr], "time", "--mttr")[0]
+    result = compare_gpus(
+        [find_gpu(name, known) for name in chosen],
+        load_prices(price_files),
+        power=PowerQuestion(
+            count=count, curve=curve, precision=precision, policies=("all_on", "gate", "gate_dvfs")
+        ),
+        failures=Question(count=fleet, group=group, repair=repair, risk=risk),
+        book=load_power(files),
+        rates=load_failure_rates(rate_files),
+        known=known,
+        precision=precision,
+        samples=samples,
+        seed=seed,
+    )
+    from topo_sim.report import to_json
+    from topo_sim.report.gpu_compare import compare_table
+
+    draw(picture, lambda: _figure(result))
+    inputs = {
+        "gpus": list(chosen),
+        "count": count,
+        "curve": curve,
+        "fleet": fleet,
+        "group": group,
+        "mttr": mttr,
+        "risk": risk,
+        "precision": precision,
+        "prices": list(price_files),
+        "models": list(files),
+        "rates": list(rate_files),
+        "samples": samples,
+        "catalogues": list(catalogues),
+        "seed": seed,
+    }
+    emit(
+        form,
+        output,
+        lambda: compare_table(result),
+        lambda: to_json("gpu compare", inputs, result.to_dict()),
+        result.rows,
+    )
+
+
+def _figure(result: "GpuComparison") -> "Figure":
+    from topo_sim.report.gpu_compare import plot_comparison_of_gpus
+
+    return plot_comparison_of_gpus(result)
