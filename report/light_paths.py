@@ -37,12 +37,12 @@ def _factor(value: float) -> str:
 
 
 def _verdict(path: LightPath, level: str) -> str:
-    budget = path.budget
+    budget, factor = path.budget, _factor(path.budget.laser_factor(level))
     if budget.closes(level):
         return f"closes at {level} with {budget.slack().at(level):.2f} dB to spare"
     return (
         f"at {level} {budget.short_by(level):.2f} dB short, broken by: {budget.broken_by(level)}; it takes "
-        f"a laser of {budget.laser_needed(level):.2f} dBm, {_factor(budget.laser_factor(level))} times the power"
+        f"a laser of {budget.laser_needed(level):.2f} dBm, {factor} times the power"
     )
 
 
@@ -64,8 +64,8 @@ def _terms(path: LightPath) -> RenderableType:
     notes = [_verdict(path, level) for level in ("typical", "low")]
     if path.beyond_reach:
         notes.append(
-            f"{budget.length:.4g} m is beyond the reach of {budget.medium}, {path.reach:g} m: the budget adds "
-            "up loss alone"
+            f"{budget.length:.4g} m is beyond the reach of {budget.medium}, {path.reach:g} m: the budget "
+            "adds up loss alone"
         )
     return Group(table, *(Text(f"  {note}") for note in notes))
 

@@ -84,7 +84,8 @@ def _placed(study: PodStudy) -> Table:
     for one in study.placement.placed:
         table.add_row(one.slice.name, f"{one.slice.chips:,}", _spans(one.cubes))
     for lost in study.placement.refused:
-        table.add_row(lost.name, f"{lost.chips:,}", f"refused: {_count(lost.cubes, 'cube')} asked for, too few free")
+        asked = _count(lost.cubes, "cube")
+        table.add_row(lost.name, f"{lost.chips:,}", f"refused: {asked} asked for, too few free")
     table.add_row("free", "", _spans(study.placement.free))
     return table
 
@@ -203,7 +204,8 @@ def _cubes(axes: Axes, study: PodStudy) -> None:
     axes.set_ylim(int(np.ceil(pod.cubes / width)), 0)
     axes.set_aspect("equal")
     axes.set_axis_off()
-    axes.set_title(f"{_count(pod.cubes, 'cube')} of {pod.side**3} chips: number, place in the slice", loc="left")
+    cubes = _count(pod.cubes, "cube")
+    axes.set_title(f"{cubes} of {pod.side**3} chips: number, place in the slice", loc="left")
 
 
 def _switches(axes: Axes, study: PodStudy, axis: int) -> None:

@@ -346,7 +346,7 @@ def study_pod(
     placement = place(pod, asked, failed_switches=failed_switches)
     if failed_switches and not asked:
         raise UsageError(
-            f"switch: found {failed_switches[0]} failed and no slice, expected a slice that loses circuits by it"
+            f"switch: found {failed_switches[0]} failed and no slice, expected a slice that loses circuits"
         )
     swaps = []
     for cube in dict.fromkeys(failed_cubes):

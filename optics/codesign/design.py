@@ -317,7 +317,7 @@ def co_design(
             raise UsageError(f"{name}: found {value!r}, expected {least} from {LEAST:g} to {MOST:g}")
     amount = demand.pairs()[2]
     amount = amount[amount > 0]
-    if amount.size and not (LEAST <= amount.min() and amount.max() <= MOST):
+    if amount.size and (amount.min() < LEAST or amount.max() > MOST):
         raise UsageError(
             f"demand: found {amount.min():g} to {amount.max():g} B between two ranks, expected "
             f"{LEAST:g} to {MOST:g} B"

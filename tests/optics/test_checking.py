@@ -8,6 +8,7 @@ import yaml
 
 from topo_sim.optics.cabling import lay_cables
 from topo_sim.optics.checking import light_faults
+from topo_sim.optics.power import fabric_power
 from topo_sim.optics.site import read_site
 from topo_sim.studies.light_paths import budgets_of_file
 from topo_sim.studies.validating import validate_topology
@@ -94,18 +95,26 @@ def test_shipped_files_have_no_fault(name):
             TORUS | {"latency": "5 us"},
             {"fibre": "600 m", "media": {"cpo": {"laser": "16 dBm"}}},
             "optics.fibre",
-            "found 64 of 64 links of cpo beyond its reach, gpu0->gpu1 of 600 m the longest, expected at most 500",
+            "64 of 64 links of cpo beyond its reach, gpu0->gpu1 of 600 m the longest, expected at most 500",
         ),
         (
             TORUS | {"latency": "1 us"},
             {"fibre": "300 m"},
             "fabric",
-            "found a latency of 1 us on gpu0->gpu1, expected at least 1.5 us: the signal takes that over 300 m",
+            "a latency of 1 us on gpu0->gpu1, expected at least 1.5 us: the signal takes that over 300 m",
         ),
-        (CIRCUITS, {"circuit_switches": {"generic": {"ports": 8, "spare_ports": 9}}},
-         "optics.circuit_switches.generic", "spare_ports: found 9, expected fewer than the 8 ports"),
-        (CIRCUITS, {"circuit_switches": {"mine": {"ports": 8, "spare_ports": 8}}},
-         "optics.circuit_switches.mine", "spare_ports: found 8"),
+        (
+            CIRCUITS,
+            {"circuit_switches": {"generic": {"ports": 8, "spare_ports": 9}}},
+            "optics.circuit_switches.generic",
+            "spare_ports: found 9, expected fewer than the 8 ports",
+        ),
+        (
+            CIRCUITS,
+            {"circuit_switches": {"mine": {"ports": 8, "spare_ports": 8}}},
+            "optics.circuit_switches.mine",
+            "spare_ports: found 8",
+        ),
         (TORUS, {"fibre": "-3 m"}, "optics.fibre", "0 or more"),
         (TORUS, {"passes": 0}, "optics.passes", "at least 1"),
         (TORUS, {"passes": True}, "optics.passes", "found true"),
@@ -155,6 +164,8 @@ def test_light_of_shipped_files_passes_the_switches_of_the_real_machine(name, de
     assert set(cabling.fibres) == set(np.flatnonzero(topology.fabric.kind == OCS).tolist())
     assert max(cabling.fibres.values()) <= read_site(topology).circuit_switch.most_ports
     assert sum(cabling.fibres.values()) == path.links  # two fibres for the two links of a light path
+    watts = fabric_power(topology.fabric, read_site(topology)).watts()["circuit switches"]
+    assert watts == pytest.approx(topology.fabric.circuit_switches * (108 if "palomar" in device else 150))
 
 
 def test_a_pod_larger_than_its_switches_is_refused(write):
