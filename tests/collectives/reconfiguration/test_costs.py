@@ -229,6 +229,6 @@ def test_candidates_must_fit():
 
 @pytest.mark.parametrize("value", ["x", 1, 0, None, "true"])
 def test_first_free_is_true_or_false(value):
-    with pytest.raises(UsageError, match="first_free: found .* expected true or false"):
+    with pytest.raises(UsageError, match=r"first_free: found .* expected true or false"):
         Circuits(first_free=value)
     assert Circuits(first_free=np.True_).first_free
