@@ -1,14 +1,13 @@
 """The best algorithm of a collective on a fabric, at every size."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import product
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from topo_sim.base import CollectiveError, UsageError
+from topo_sim.base import UsageError
 from topo_sim.collectives import (
     ALGORITHMS,
     COLLECTIVES,
@@ -19,14 +18,11 @@ from topo_sim.collectives import (
     build_schedule,
     cost_profile,
     lower_bound,
-    shape_options,
 )
+from topo_sim.collectives.candidates import candidates
 from topo_sim.topo import Fabric
 
 Progress = Callable[[int, int, str], None]
-
-TWINS = {"blueconnect": "hierarchical"}
-"""Algorithms that send the same messages as another one wherever that has levels to work on."""
 
 __all__ = [
     "Progress",
@@ -100,51 +96,6 @@ def carries_bytes(collective: str) -> bool:
     bool
     """
     return collective not in COLLECTIVES or COLLECTIVES[collective].busbw_factor(2) > 0
-
-
-def candidates(
-    collective: str, algorithms: Sequence[str] | None, ranks: int, fabric: Fabric | None = None
-) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Algorithms to try for a collective, with each of their tunable options.
-
-    Parameters
-    ----------
-    collective : str
-    algorithms : sequence of str, optional
-        Only these; those that are unknown for this collective are left out. Default: all.
-    ranks : int
-        Algorithms that are not defined for so many ranks are left out.
-    fabric : Fabric, optional
-        Algorithms that have a shape get that of the fabric. Those that do not suit it (rings of a torus on
-        a switch, sums in switches that do not sum up) are left out unless `algorithms` names them.
-
-    Yields
-    ------
-    name : str
-    options : dict
-    """
-    COLLECTIVES[collective]
-    for name, algorithm in ALGORITHMS[collective].items():
-        if algorithms and name not in algorithms:
-            continue
-        try:
-            algorithm.check_ranks(ranks)
-        except CollectiveError:
-            continue
-        if fabric is not None:
-            shape = shape_options(algorithm, fabric, ranks)
-        else:
-            shape = None if algorithm.switches else {}
-        if not algorithms and (shape is None or _twin_fits(fabric, collective, name, ranks)):
-            continue
-        for values in product(*algorithm.tunable.values()):
-            yield name, dict(zip(algorithm.tunable, values, strict=True)) | (shape or {})
-
-
-def _twin_fits(fabric: Fabric | None, collective: str, name: str, ranks: int) -> bool:
-    if fabric is None or name not in TWINS:
-        return False
-    return shape_options((collective, TWINS[name]), fabric, ranks) is not None
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from typing import Any
 from topo_sim.base import FaultsError, UsageError, nearest
 from topo_sim.topo.files import Topology, load_topology
 
-__all__ = ["load_all"]
+__all__ = ["fabric_for", "load_all"]
 
 
 def load_all(references: Sequence[str], settings: Mapping[str, Any] | None = None) -> list[Topology]:
@@ -56,3 +56,35 @@ def load_all(references: Sequence[str], settings: Mapping[str, Any] | None = Non
     if repeated := sorted({name for name in names if names.count(name) > 1}):
         raise UsageError(f"found {', '.join(repeated)} twice, expected fabrics with different names")
     return loaded
+
+
+def fabric_for(reference: str, rate: float, settings: Mapping[str, Any] | None = None) -> Topology:
+    """Load a topology for GPUs of a network bandwidth: its parameter `rate` is set to it, if it has one.
+
+    Parameters
+    ----------
+    reference : str
+        Topology file or shipped name, with ``@key=value`` if wanted; a rate that is given there stays.
+    rate : float, B/s
+    settings : mapping, optional
+        Values for parameters; a rate that is given here stays.
+
+    Returns
+    -------
+    Topology
+
+    Raises
+    ------
+    FaultsError, UsageError
+        As `load_all` does.
+
+    Examples
+    --------
+    >>> fabric_for("lite-torus", 225e9).name, fabric_for("dgx-h100", 225e9).name
+    ('lite-torus@rate=225 GB/s', 'dgx-h100')
+    """
+    given = dict(settings or {})
+    topology = load_all([reference], given)[0]
+    if "rate" not in topology.parameters or "rate" in given or "@rate=" in reference or ",rate=" in reference:
+        return topology
+    return load_all([reference], {**given, "rate": f"{rate / 1e9:.12g} GB/s"})[0]

@@ -4,7 +4,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from topo_sim.base import CollectiveError, UnknownNameError, UsageError
@@ -81,6 +81,7 @@ convex = st.lists(st.tuples(st.integers(1, 40), st.integers(0, 9), st.integers(0
 
 
 @given(st.lists(convex, min_size=1, max_size=6))
+@example([[(1, 0, 3)], [(1, 1, 2)]])
 @settings(max_examples=60)
 def test_envelope_of_any_lines(functions):
     """Sums of ``max(a, b + c n)``, as steps are; looked at at every whole size."""
@@ -103,7 +104,8 @@ def test_envelope_of_any_lines(functions):
         assert values[who][first : last + 1] == pytest.approx(least[first : last + 1], rel=1e-9)
     for (_, last, old), (first, _, new) in pairwise(ranges):
         assert values[old][last] <= values[new][last] * (1 + 1e-9)
-        assert values[new][first] < values[old][first]
+        # Strictly, but for what rounding makes of an exact tie.
+        assert values[new][first] < values[old][first] * (1 + 1e-12)
 
 
 def test_a_profile_is_traced_through_all_its_knots():
