@@ -17,6 +17,7 @@ STOPS = ("all", "plane", "port")
 MOST_RANKS = 2048
 _BITS = 49  # line sums stay below 2^50: whole amounts are exact in 64 bits and as floats
 _HUGE = 1e300
+_SHORTEST = 1e-200  # s: shares of shorter times would round to nothing
 
 
 def _integer(value: Any, name: str, least: int, most: int) -> int:
@@ -102,6 +103,11 @@ class Problem:
         if not math.isfinite((self.busiest / self.rate + self.ranks**2 * self.delta) * 1e6):
             raise UsageError(
                 f"rate: found {self.rate:g} B/s for {self.busiest:g} B, expected a time below 1e300 s"
+            )
+        if self.busiest and self.busiest / max(self.rate, self.packet_rate) < _SHORTEST:
+            raise UsageError(
+                f"rate: found {max(self.rate, self.packet_rate):g} B/s for {self.busiest:g} B, expected a "
+                f"time of at least {_SHORTEST:g} s"
             )
 
     @property
