@@ -272,9 +272,10 @@ def _refuse_endless(schedule: CircuitSchedule, least: NDArray[np.float64], work:
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
         sending = np.where(work.size > 0, work.size / least, 0.0).sum()
         waiting = (work.start.max(initial=0.0) + work.latency.sum() + work.delay.sum()) / schedule.period
-    if not sending + waiting <= MOST_PERIODS:
+        periods = float(sending) + float(waiting)
+    if not periods <= MOST_PERIODS:
         raise FlowError(
-            f"size: found flows that may take {sending + waiting:.3g} periods of {schedule.period:g} s, "
+            f"size: found flows that may take {periods:.3g} periods of {schedule.period:g} s, "
             f"expected at most {MOST_PERIODS:.3g}"
         )
 
