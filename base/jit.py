@@ -8,7 +8,7 @@ from numba.core import cgutils, types
 from numba.extending import intrinsic
 from numba.np.arrayobj import make_array
 
-__all__ = ["borrowed", "kernel"]
+__all__ = ["borrowed", "inlined", "kernel"]
 
 # Division by zero gives infinity or NaN, as in NumPy: callers look at what comes out.
 OPTIONS: dict[str, Any] = {"nogil": True, "error_model": "numpy"}
@@ -43,6 +43,26 @@ def kernel(function: Callable[..., Any]) -> Callable[..., Any]:
         compiled: Callable[..., Any] = njit(**OPTIONS, cache=True)(function)
     except RuntimeError:  # no place for the cache
         compiled = njit(**OPTIONS)(function)
+    return compiled
+
+
+def inlined(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Compile a function into every kernel that calls it, as `kernel` does but without a call.
+
+    Parameters
+    ----------
+    function : callable
+        Called by kernels only.
+
+    Returns
+    -------
+    callable
+
+    Notes
+    -----
+    A call hands over every array of a state one by one; for a short function that takes longer than its work.
+    """
+    compiled: Callable[..., Any] = njit(**OPTIONS, forceinline=True)(function)
     return compiled
 
 

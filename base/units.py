@@ -58,6 +58,7 @@ KINDS: Mapping[str, tuple[Mapping[str, float], str]] = {
     "frequency": (_HERTZ, '"1.7 GHz"'),
     "money": (_MONEY, '"300 $"'),
     "failure rate": (_FAILURES, '"0.09 /year" or "500 FIT"'),
+    "request rate": ({"/s": 1.0, "/min": 1 / 60, "/h": 1 / 3600}, '"5 /s"'),
     "loss": ({"dB": 1.0}, '"1.5 dB"'),
     "loss per length": ({"dB/km": 1e-3, "dB/m": 1.0, "dB/cm": 1e2}, '"0.35 dB/km"'),
     "delay per length": ({"ns/m": 1e-9, "us/km": 1e-9, "s/m": 1.0}, '"5 ns/m"'),

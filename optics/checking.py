@@ -135,19 +135,25 @@ def _check_budget(check: _Check, medium: Medium, through: bool, length: float) -
             place,
             f"found light of {medium.name} that is {budget.short_by():.2f} dB short{over} and {length:.4g} m "
             f"(broken by: {budget.broken_by()}), expected it to close: a laser of "
-            f"{budget.laser_needed():.2f} dBm, {budget.laser_factor():.2f} times the power, would "
+            f"{budget.laser_needed():.2f} dBm, {budget.laser_factor():.4g} times the power, would "
             f"(optics: media: {medium.name}: laser)",
         )
 
 
 def _check_reach(check: _Check) -> None:
-    length, every = check.cabling.length, np.ones(check.fabric.links, dtype=np.bool_)
+    """Refuse cables beyond reach, and links faster than their signal, where lengths are stated."""
+    every, stated = np.ones(check.fabric.links, dtype=np.bool_), check.site.plan is None
+    if stated and not check.site.fibre_stated:
+        return
+    length = np.where(every, check.site.fibre, np.nan) if stated else check.cabling.length
     for medium, mine in check.media(every):
+        if stated and medium.signal != "optical":
+            continue
         reach = medium.reach.typical
         beyond = mine & (length > reach * (1 + 1e-9))
         if beyond.any():
             link, most = check.longest(mine)
-            for place in check.places(medium.name):
+            for place in [("optics", "fibre")] if stated else check.places(medium.name):
                 check.faults.add(
                     place,
                     f"found {int(beyond.sum())} of {int(mine.sum())} links of {medium.name} beyond its "
@@ -183,7 +189,8 @@ def light_faults(topology: Topology) -> list[str]:
     -----
     Media must be known; each light path, at typical values, must close over its fibre and, for circuits, over
     its passes of a circuit switch; circuit switches need a port per fibre. With a floor plan, no cable may be
-    longer than its medium reaches, and no link faster than its signal.
+    longer than its medium reaches, and no link faster than its signal; the same holds of light paths where
+    the file states their length.
 
     Examples
     --------

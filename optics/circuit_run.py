@@ -17,6 +17,7 @@ from topo_sim.topo.flow.simulation import check_tolerance, family
 __all__ = ["CircuitRun", "run_circuits"]
 
 MOST_EDGES = 20_000_000
+MOST_PERIODS = 2.0**53  # beyond, the begin of a period is no exact number any more
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -244,6 +245,7 @@ def run_circuits(
         raise FlowError(f"most_edges: found {most_edges!r}, expected a whole number of at least 1")
     work = Work(sizes, starts, delays, waits, *family(after, behind, flows), float(tolerance))
     indptr, links, circuits = _compile(schedule, ways, sizes)
+    _refuse_endless(schedule, circuits.most, work)
     carried = np.zeros(schedule.targets.shape if record else (0, 0, 0))
     begin, sent = np.empty(flows), np.empty(flows)
     how, reshares, edges, phase = run_over_circuits(
@@ -261,6 +263,21 @@ def run_circuits(
         raise FlowError("size: found flows that take longer than any number of seconds, expected less")
     last = float(sent[sizes > 0].max(initial=0.0))
     return CircuitRun(schedule, begin, finish, int(reshares), int(edges), last, carried)
+
+
+def _refuse_endless(schedule: CircuitSchedule, least: NDArray[np.float64], work: Work) -> None:
+    """Raise if flows, sent one after the other, might take more periods than can be counted."""
+    if not schedule.cyclic:
+        return
+    with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+        sending = np.where(work.size > 0, work.size / least, 0.0).sum()
+        waiting = (work.start.max(initial=0.0) + work.latency.sum() + work.delay.sum()) / schedule.period
+        periods = float(sending) + float(waiting)
+    if not periods <= MOST_PERIODS:
+        raise FlowError(
+            f"size: found flows that may take {periods:.3g} periods of {schedule.period:g} s, "
+            f"expected at most {MOST_PERIODS:.3g}"
+        )
 
 
 def _refuse_unfinished(

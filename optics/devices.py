@@ -3,7 +3,7 @@
 import math
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from topo_sim.base import UsageError
 from topo_sim.base.files import Range, Ranged, Record
@@ -42,6 +42,14 @@ class CircuitSwitch(Record):
     power: Annotated[Range, Ranged("power")] | None = about("of the device", None)
     path_energy: Energy | None = about("of a whole path through it, ends included", None)
     cost: Money | None = about("of the device", None)
+
+    @model_validator(mode="after")
+    def _spares_are_ports(self) -> "CircuitSwitch":
+        if self.ports is not None and self.spare_ports >= self.ports.high:
+            raise ValueError(
+                f"spare_ports: found {self.spare_ports}, expected fewer than the {self.ports.high:g} ports"
+            )
+        return self
 
     def reconfiguration(self, level: str = "typical") -> float | None:
         """Time without light: switch, program and receiver lock.

@@ -1,6 +1,7 @@
 """Between schedules and fabrics: one configuration as a fabric, and the schedule of a rotor fabric."""
 
 import inspect
+from typing import NamedTuple
 
 import numpy as np
 
@@ -8,9 +9,31 @@ from topo_sim.base import Quantity, TopologyError, UnitError
 from topo_sim.optics.circuit_schedule import CircuitSchedule
 from topo_sim.topo import GENERATORS, Fabric
 from topo_sim.topo.generators.circuit_switched import fabric_of_circuits
-from topo_sim.topo.generators.common import port_rate
+from topo_sim.topo.generators.common import port_rate, read
 
-__all__ = ["fabric_at", "schedule_of"]
+__all__ = ["RotorTiming", "fabric_at", "rotor_timing", "schedule_of"]
+
+
+class RotorTiming(NamedTuple):
+    """The hardware of a rotor fabric, whose links are a mean over time.
+
+    Parameters
+    ----------
+    endpoints, ports : int
+    slot, delta : float, s
+        From change to change, and the dark time of it.
+    rate : float, B/s
+        Of one port with light.
+    latency : float, s
+        Of a light path.
+    """
+
+    endpoints: int
+    ports: int
+    slot: float
+    delta: float
+    rate: float
+    latency: float
 
 
 def fabric_at(
@@ -94,6 +117,41 @@ def schedule_of(fabric: Fabric, *, stagger: bool = False, symmetric: bool = Fals
     >>> schedule_of(rotor(5, 2, slot="10 us", reconfiguration="1 us"))
     <CircuitSchedule: 4 slots, 2 planes of 5 ports, 2e-05 s, cyclic>
     """
+    rotor = rotor_timing(fabric)
+    return CircuitSchedule.rotor(
+        rotor.endpoints,
+        rotor.ports,
+        slot=rotor.slot,
+        delta=rotor.delta,
+        capacity=rotor.rate,
+        stagger=stagger,
+        symmetric=symmetric,
+    )
+
+
+def rotor_timing(fabric: Fabric) -> RotorTiming:
+    """Say what a rotor fabric was made of.
+
+    Parameters
+    ----------
+    fabric : Fabric
+        Made by the generator `rotor`.
+
+    Returns
+    -------
+    RotorTiming
+
+    Raises
+    ------
+    TopologyError
+        If the fabric is no rotor.
+
+    Examples
+    --------
+    >>> from topo_sim.topo import rotor
+    >>> rotor_timing(rotor(5, 2, slot="10 us", bandwidth="1 GB/s", reconfiguration="1 us")).rate
+    1000000000.0
+    """
     if fabric.family != "rotor":
         raise TopologyError(
             f"{fabric.name}: found a fabric of family {fabric.family}, expected one of the generator rotor"
@@ -101,12 +159,11 @@ def schedule_of(fabric: Fabric, *, stagger: bool = False, symmetric: bool = Fals
     defaults = {name: one.default for name, one in inspect.signature(GENERATORS["rotor"]).parameters.items()}
     given = {**defaults, **fabric.parameters}
     seconds = Quantity("time", positive=False)
-    return CircuitSchedule.rotor(
+    return RotorTiming(
         given["endpoints"],
         given["ports"],
-        slot=seconds.read(given["slot"]),
-        delta=seconds.read(given["reconfiguration"]),
-        capacity=port_rate(given["bandwidth"], given["endpoint_bandwidth"], given["ports"]),
-        stagger=stagger,
-        symmetric=symmetric,
+        seconds.read(given["slot"]),
+        seconds.read(given["reconfiguration"]),
+        port_rate(given["bandwidth"], given["endpoint_bandwidth"], given["ports"]),
+        read("latency", given["latency"]),
     )

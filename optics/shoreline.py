@@ -119,9 +119,11 @@ def shoreline(
         raise UsageError(
             f"{medium.name}: found no bandwidth density, expected a medium with one (a file can add it)"
         )
-    for name, value, most in (("area", area, 1.0), ("aspect", aspect, 1e3), ("share", share, 1.0)):
+    bounds = (("area", area, 1.0, " m2"), ("aspect", aspect, 1e3, ""), ("share", share, 1.0, ""))
+    for name, value, most, unit in bounds:
         if isinstance(value, bool) or not 0 < value <= most:
-            raise UsageError(f"{name}: found {value!r}, expected more than 0 and at most {most:g}")
+            found = f"found {value!r}{unit}"
+            raise UsageError(f"{name}: {found}, expected more than 0 and at most {most:g}{unit}")
     if isinstance(parts, bool) or not isinstance(parts, int) or parts < 1:
         raise UsageError(f"parts: found {parts!r}, expected an integer of at least 1")
     height = math.sqrt(area / parts / aspect)

@@ -61,6 +61,8 @@ class Site:
     fibre : float, m
         Of a light path where there is no floor plan.
     plan : FloorPlan, optional
+    fibre_stated : bool
+        Whether the file says so itself: reach and latency are then checked by it.
 
     Examples
     --------
@@ -75,6 +77,7 @@ class Site:
     passes: int
     fibre: float
     plan: FloorPlan | None
+    fibre_stated: bool = False
 
 
 def collect_faults(topology: Topology) -> Faults:
@@ -169,4 +172,5 @@ def read_site(topology: Topology, faults: Faults | None = None) -> Site:
     circuit = _named(optics.circuit_switches, "circuit_switch", spec.circuit_switch, faults)
     packet = _named(optics.packet_switches, "packet_switch", spec.packet_switch, faults)
     faults.stop()
-    return Site(optics, circuit, packet, spec.passes, parse_quantity(spec.fibre, "length"), plan)
+    fibre = parse_quantity(spec.fibre, "length")
+    return Site(optics, circuit, packet, spec.passes, fibre, plan, "fibre" in spec.model_fields_set)

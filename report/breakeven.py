@@ -15,13 +15,15 @@ from rich.text import Text
 
 from topo_sim.base import format_quantity
 from topo_sim.collectives import COLLECTIVES
-from topo_sim.collectives.reconfiguration import PlanLine
+from topo_sim.collectives.reconfiguration import PlanLine, ReconfigurationPlan
+from topo_sim.report.circuit_hardware import hardware_lines
 from topo_sim.report.plots import COLOURS, STYLE
 from topo_sim.report.tables import new_table
 from topo_sim.studies import BreakEven, SizeLines
 from topo_sim.studies.breakeven_map import families
+from topo_sim.studies.breakeven_policies import PolicyPlans
 
-__all__ = ["breakeven_table", "plot_breakeven"]
+__all__ = ["breakeven_table", "plot_breakeven", "policies_table"]
 
 MARKS = (
     (4e-9, "4 ns\ntunable laser, AWGR"),
@@ -79,6 +81,9 @@ def breakeven_table(study: BreakEven) -> RenderableType:
         "  static from: the reconfiguration time from which on that one is the fastest",
         f"  considered over the circuits: {', '.join(study.tried)}",
     ]
+    if study.hardware is not None:
+        notes[:0] = [f"  {line}" for line in hardware_lines(study.hardware, study.assumed_any)]
+    notes[:0] = [f"  set when it begins: {study.base or 'nothing'}{'' if study.own else ', and it stays'}"]
     below = [row for row in study.rows() if row["below_bound"]]
     if below:
         notes.append(f"  {len(below)} times lie below the lower bound, which no machine can do")
@@ -89,11 +94,50 @@ def breakeven_table(study: BreakEven) -> RenderableType:
     return Group(table, *(Text(note, style="dim") for note in notes))
 
 
-def _title(study: BreakEven) -> str:
+def policies_table(study: PolicyPlans) -> RenderableType:
+    """Table of policies side by side: a row for every size and policy.
+
+    Parameters
+    ----------
+    study : PolicyPlans
+
+    Returns
+    -------
+    rich renderable
+    """
+    deltas = [format_quantity(delta, "time", 3) for delta in study.deltas]
+    table = new_table(_title(study), ["size", "policy", *deltas], 2 + len(deltas))
+    for size in study.sizes:
+        for k, name in enumerate(study.policies):
+            plans = [study.plans.get((name, size, delta)) for delta in study.deltas]
+            cells = ["cannot run" if plan is None else _plan_cell(plan, name) for plan in plans]
+            first = format_quantity(size, "size") if k == 0 else ""
+            table.add_row(first, name, *cells, end_section=name == study.policies[-1])
+    notes = [f"set when it begins: {study.base or 'nothing'}"]
+    if study.hardware is not None:
+        notes += hardware_lines(study.hardware, study.assumed_any)
+    notes += [
+        "columns: reconfiguration time; cells: the algorithm that suits the policy best, its time, changes"
+    ]
+    notes += [f"{name}: {why}" for name, why in study.refused.items()]
+    least = [plan.fraction for plan in study.plans.values()]
+    notes += [f"lower bound over time: {min(least):.1%} to {max(least):.1%}"]
+    return Group(table, *(Text(f"  {note}", style="dim") for note in notes))
+
+
+def _plan_cell(plan: ReconfigurationPlan, asked: str) -> str:
+    plural = "" if plan.reconfigurations == 1 else "s"
+    by = f" ({plan.policy})" if plan.policy != asked else ""
+    time = format_quantity(plan.time, "time", 3)
+    return f"{plan.algorithm}{by}\n{time}, {plan.reconfigurations:,} change{plural}"
+
+
+def _title(study: BreakEven | PolicyPlans) -> str:
     circuits = study.circuits
+    ranks = f"{study.ranks:,} rank{'' if study.ranks == 1 else 's'}"
     ports = f"{circuits.ports} port{'' if circuits.ports == 1 else 's'}"
     return (
-        f"{LEAD}{COLLECTIVES[study.collective].title} over {study.ranks:,} ranks, {ports}, "
+        f"{LEAD}{COLLECTIVES[study.collective].title} over {ranks}, {ports}, "
         f"{format_quantity(circuits.rate, 'rate')} a rank, alpha {format_quantity(circuits.alpha, 'time')}, "
         f"hop {format_quantity(circuits.hop, 'time')}"
     )

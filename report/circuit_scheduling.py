@@ -10,6 +10,7 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from topo_sim.base import UsageError, format_quantity
+from topo_sim.report.circuit_hardware import hardware_lines
 from topo_sim.report.circuits import plot_circuits
 from topo_sim.report.plots import COLOURS, MARKERS, STYLE
 from topo_sim.report.tables import new_table
@@ -63,12 +64,16 @@ def circuit_schedules_table(found: CircuitSchedules) -> RenderableType:
             f"{one.packet_share:.1%}" if p.packet_rate else "-",
             f"{one.hops:.2f}" if one.hops else "-",
         )
+    peers = f"{p.peers:,} peer{'' if p.peers == 1 else 's'}"
     notes = [
-        f"busiest rank {format_quantity(p.busiest, 'size')}, at most {p.peers:,} peers; "
+        f"busiest rank {format_quantity(p.busiest, 'size')}, at most {peers}; "
         "gap: makespan above the bound, * for bytes that may be relayed, else for direct circuits",
-        "dark: share of the time that ports wait for changes; duty: bytes on circuits over what could be",
+        "dark: share of the time that ports wait for changes; duty: bytes on circuits over what all ports, "
+        "lit or not, could carry",
         "certificate checked: all bytes served, no rate exceeded, matchings only, every change paid for",
     ]
+    if found.hardware is not None:
+        notes[:0] = hardware_lines(found.hardware, found.assumed_any)
     return Group(table, *(Text(f"  {note}", style="dim") for note in notes))
 
 

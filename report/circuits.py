@@ -76,7 +76,7 @@ def draw_circuits(
     what = (
         f"the port it sends to, 0 (blue) to {schedule.ports - 1} (red)"
         if rows == "ports"
-        else "a configuration"
+        else "a configuration, as high as the share of ports that it joins"
     )
     note: dict[str, Any] = {"xycoords": "axes fraction", "textcoords": "offset points", "fontsize": 8}
     axes.annotate(f"colour: {what}; dark: no light", (1, 0), (0, -22), ha="right", va="top", **note)
@@ -158,10 +158,9 @@ def plot_circuits(
         for i, (one, ports) in enumerate(zip(given, by_port, strict=True)):
             draw_circuits(axes[i, 0], one, rows="ports" if ports else "planes", until=until)
             period = format_quantity(one.period, "time", 3)
-            about = (
-                f"{one.planes} plane{'s' * (one.planes > 1)} of {one.ports} ports, light {one.duty:.1%} of "
-            )
-            about += f"the time, {'period' if one.cyclic else 'over'} {period}"
+            about = f"{one.planes} plane{'s' * (one.planes > 1)} of {one.ports} ports, a plane lit "
+            about += f"{one.duty:.1%} and a port {one.occupancy:.1%} of the time, "
+            about += f"{'period' if one.cyclic else 'over'} {period}"
             title = titles[i] if i < len(titles) else ""
             axes[i, 0].set_title(f"{title}: {about}" if title else about, loc="left", fontsize=9)
     return figure

@@ -1,5 +1,6 @@
 """Tables and pictures of a topology co-design."""
 
+from collections import Counter
 from typing import Any
 
 import numpy as np
@@ -18,10 +19,20 @@ __all__ = ["codesign_tables", "plot_codesign"]
 
 RING, MATCH, LEAST = COLOURS[0], COLOURS[1], "#444444"
 _FEW = 20
+_MOST_STRIDES = 8
 
 
 def _time(value: float) -> str:
     return format_quantity(value, "time", 4) if np.isfinite(value) else "no path"
+
+
+def _strides(strides: tuple[int, ...]) -> str:
+    """Write strides in order, repeated ones once with their number, the middle of many left out."""
+    count = Counter(strides)
+    parts = [f"{stride}x{n}" if n > 1 else f"{stride}" for stride, n in sorted(count.items())]
+    if len(parts) > _MOST_STRIDES:
+        parts = [*parts[: _MOST_STRIDES - 2], "...", parts[-1]]
+    return " ".join(parts) or "-"
 
 
 def codesign_tables(study: CoDesignStudy) -> RenderableType:
@@ -48,7 +59,7 @@ def codesign_tables(study: CoDesignStudy) -> RenderableType:
         best = split is one.best
         table.add_row(
             f"{split.rings} + {split.matchings}" + ("  best" if best else ""),
-            " ".join(map(str, split.strides)) or "-",
+            _strides(split.strides),
             f"{split.diameter:.0f}" if np.isfinite(split.diameter) else "apart",
             _time(split.all_reduce_time),
             _time(split.rings_time),
@@ -63,7 +74,7 @@ def codesign_tables(study: CoDesignStudy) -> RenderableType:
     notes = [
         f"bound: {_time(one.all_reduce_bound)} + {_time(one.demand_bound)}, on any circuits of so many ports",
         f"demand: best splitting, at most {max(gap, 0.0):.1%} above the least over its circuits",
-        "rings alone: the all-reduce without the other circuits; coin change: the demand, one path per flow",
+        "rings alone: the all-reduce without the other circuits; coin change: the demand, one way per flow",
     ]
     return Group(table, *(Text(f"  {note}", style="dim") for note in notes))
 
@@ -139,7 +150,7 @@ def _circle(axes: Axes, study: CoDesignStudy) -> None:
     every = max(1, one.ranks // 16)
     for i in range(0, one.ranks, every):
         axes.text(1.1 * x[i], 1.1 * y[i], str(i), ha="center", va="center", fontsize=7, color="0.3")
-    axes.plot([], [], color=RING, label=f"{split.rings} rings, strides {', '.join(map(str, split.strides))}")
+    axes.plot([], [], color=RING, label=f"{split.rings} rings, strides {_strides(split.strides)}")
     axes.plot([], [], color=MATCH, label=f"{split.matchings} matchings")
     axes.legend(frameon=False, fontsize=8, loc="upper center", bbox_to_anchor=(0.5, 0.0), ncols=2)
     axes.set_xlim(-1.2, 1.2)

@@ -11,6 +11,8 @@ from topo_sim.studies.light_paths import LightPath
 
 __all__ = ["budget_tables", "path_title"]
 
+_MOST_PLAIN = 1e4
+
 
 def path_title(path: LightPath) -> str:
     """Say which light path a budget is of.
@@ -30,13 +32,17 @@ def path_title(path: LightPath) -> str:
     return f"Light of {budget.medium} over {budget.length:.4g} m{through}{links}"
 
 
+def _factor(value: float) -> str:
+    return f"{value:.2f}" if value < _MOST_PLAIN else f"{value:.3g}"
+
+
 def _verdict(path: LightPath, level: str) -> str:
-    budget = path.budget
+    budget, factor = path.budget, _factor(path.budget.laser_factor(level))
     if budget.closes(level):
         return f"closes at {level} with {budget.slack().at(level):.2f} dB to spare"
     return (
         f"at {level} {budget.short_by(level):.2f} dB short, broken by: {budget.broken_by(level)}; it takes "
-        f"a laser of {budget.laser_needed(level):.2f} dBm, {budget.laser_factor(level):.2f} times the power"
+        f"a laser of {budget.laser_needed(level):.2f} dBm, {factor} times the power"
     )
 
 
@@ -55,7 +61,13 @@ def _terms(path: LightPath) -> RenderableType:
     table.add_row("sensitivity and margin", "", "", "", *(f"{value:.3f}" for value in required))
     slack = budget.slack()
     table.add_row("slack", *(f"{slack.at(level):+.3f}" for level in LEVELS), "", "", "", style="bold")
-    return Group(table, *(Text(f"  {_verdict(path, level)}") for level in ("typical", "low")))
+    notes = [_verdict(path, level) for level in ("typical", "low")]
+    if path.beyond_reach:
+        notes.append(
+            f"{budget.length:.4g} m is beyond the reach of {budget.medium}, {path.reach:g} m: the budget "
+            "adds up loss alone"
+        )
+    return Group(table, *(Text(f"  {note}") for note in notes))
 
 
 def _survives(path: LightPath, level: str) -> str:
@@ -71,7 +83,7 @@ def _hops(path: LightPath) -> RenderableType:
     table = new_table(f"Passes of {path.switch}", ["passes", *heads, "laser needed", "laser power"])
     for each in path.hops:
         slack = [f"{each.slack().at(level):+.2f} dB" for level in LEVELS]
-        needed, factor = f"{each.laser_needed():.2f} dBm", f"x{each.laser_factor():.2f}"
+        needed, factor = f"{each.laser_needed():.2f} dBm", f"x{_factor(each.laser_factor())}"
         table.add_row(str(each.passes), *slack, needed, factor)
     found = "; ".join(f"{level}: {_survives(path, level)}" for level in LEVELS)
     return Group(table, Text(f"  survives {found}"))

@@ -118,13 +118,14 @@ def _dark(seconds: float) -> str:
     return f"{seconds * 1e12:g} ps"
 
 
-def _remark(switch: CircuitSwitch) -> str:
-    ports = "" if switch.ports is None else f"{switch.ports.high:.0f} ports"
-    loss = "" if switch.loss is None else f"{switch.loss.typical:.2g} dB"
+def _remark(switch: CircuitSwitch, level: str) -> str:
+    """Write ports and loss as the table does, at its level."""
+    ports = "" if switch.ports is None else f"{switch.ports.at(level):.0f} ports"
+    loss = "" if switch.loss is None else f"{switch.loss.at(level):.2g} dB"
     return ", ".join(text for text in (ports, loss) if text)
 
 
-def _draw_switches(axes: Axes, switches: list[CircuitSwitch]) -> None:
+def _draw_switches(axes: Axes, switches: list[CircuitSwitch], level: str) -> None:
     timed = [(switch, switch.reconfiguration("typical")) for switch in switches]
     known = sorted((time, switch.name, switch) for switch, time in timed if time)
     axes.set_xscale("log")
@@ -133,7 +134,7 @@ def _draw_switches(axes: Axes, switches: list[CircuitSwitch]) -> None:
         low, high = (switch.reconfiguration(level) or time for level in ("low", "high"))
         axes.plot([low, high], [row, row], color=COLOURS[2], linewidth=5, alpha=0.35, solid_capstyle="butt")
         axes.plot(time, row, "o", color=COLOURS[2], markersize=5, zorder=5)
-        axes.text(most * 3, row, _remark(switch), va="center", fontsize=7.5, color="#444444")
+        axes.text(most * 3, row, _remark(switch, level), va="center", fontsize=7.5, color="#444444")
     axes.set_yticks(range(len(known)), [name for _, name, _ in known])
     axes.set_ylim(-0.7, len(known) - 0.3)
     ticks = 10.0 ** np.arange(-10, 3, 2)
@@ -142,7 +143,7 @@ def _draw_switches(axes: Axes, switches: list[CircuitSwitch]) -> None:
     axes.set_xlim(3e-11, most * 2)
     axes.grid(visible=False, axis="y")
     axes.set_xlabel("time without light at a reconfiguration")
-    axes.set_title("Circuit switches: dark time; ports, loss of a pass")
+    axes.set_title(f"Circuit switches: dark time; ports, loss of a pass ({level})")
 
 
 def plot_media(found: MediaCatalogue) -> Figure:
@@ -160,7 +161,7 @@ def plot_media(found: MediaCatalogue) -> Figure:
         figure = Figure(figsize=(12.5, 5.6), layout="constrained")
         left, right = figure.subplots(1, 2, width_ratios=(1.15, 1))
         _draw_media(left, list(found.optics.media.values()))
-        _draw_switches(right, list(found.optics.circuit_switches.values()))
+        _draw_switches(right, list(found.optics.circuit_switches.values()), found.level)
         text = "boxes and bars: low to high; points: typical"
         figure.supxlabel(text, fontsize=8, color="#555555")
     return figure

@@ -25,13 +25,17 @@ def _rate(value: float | None) -> str:
     return "-" if value is None else format_quantity(value, "rate")
 
 
+def _count(number: int, what: str) -> str:
+    return f"{number:,} {what}{'' if number == 1 else 's'}"
+
+
 def _facts(study: PodStudy) -> Table:
     facts = study.facts()
     table = new_table("Pod", ["", ""], left=2)
     table.show_header = False
     used = facts["ports_used"]
     for label, value in (
-        ("chips", f"{facts['chips']:,} in {facts['cubes']} cubes of side {study.pod.side}"),
+        ("chips", f"{facts['chips']:,} in {_count(facts['cubes'], 'cube')} of side {study.pod.side}"),
         ("circuit switches", f"{facts['circuit_switches']} of {facts['radix']} ports"),
         ("ports used", f"{used} each: two per cube, {facts['ports_spare']} left over"),
         ("optical links", f"{facts['optical_links']:,}, {facts['optical_links_per_cube']} of each cube"),
@@ -66,6 +70,8 @@ def _shapes(study: PodStudy) -> Table:
 
 def _spans(cubes: tuple[int, ...]) -> str:
     """Write cube numbers in order, runs of them with two dots."""
+    if not cubes:
+        return "none"
     ordered = sorted(cubes)
     starts = [i for i, cube in enumerate(ordered) if i == 0 or cube != ordered[i - 1] + 1]
     runs = [ordered[a:b] for a, b in zip(starts, [*starts[1:], len(ordered)], strict=True)]
@@ -78,8 +84,9 @@ def _placed(study: PodStudy) -> Table:
     for one in study.placement.placed:
         table.add_row(one.slice.name, f"{one.slice.chips:,}", _spans(one.cubes))
     for lost in study.placement.refused:
-        table.add_row(lost.name, f"{lost.chips:,}", f"refused: {lost.cubes} cubes asked for, too few free")
-    table.add_row("free", "", _spans(study.placement.free) or "none")
+        asked = _count(lost.cubes, "cube")
+        table.add_row(lost.name, f"{lost.chips:,}", f"refused: {asked} asked for, too few free")
+    table.add_row("free", "", _spans(study.placement.free))
     return table
 
 
@@ -92,8 +99,11 @@ def _swaps(study: PodStudy) -> list[Text]:
             text = f"cube {swap.cube} failed: no cube is free, {swap.slice.name} is given up"
         else:
             text = f"cube {swap.cube} failed: cube {swap.by} takes its place in {swap.slice.name}, "
-            text += f"{swap.circuits} circuits set anew"
+            text += f"{_count(swap.circuits, 'circuit')} set anew"
         notes.append(Text(f"  {text}", style="dim"))
+    if study.placement.failed_switches and not study.damage:
+        names = ", ".join(study.pod.switch_name(s) for s in study.placement.failed_switches)
+        notes.append(Text(f"  {names} failed: no slice is placed that would lose circuits", style="dim"))
     return notes
 
 
@@ -194,7 +204,8 @@ def _cubes(axes: Axes, study: PodStudy) -> None:
     axes.set_ylim(int(np.ceil(pod.cubes / width)), 0)
     axes.set_aspect("equal")
     axes.set_axis_off()
-    axes.set_title(f"{pod.cubes} cubes of {pod.side**3} chips: number, place in the slice", loc="left")
+    cubes = _count(pod.cubes, "cube")
+    axes.set_title(f"{cubes} of {pod.side**3} chips: number, place in the slice", loc="left")
 
 
 def _switches(axes: Axes, study: PodStudy, axis: int) -> None:

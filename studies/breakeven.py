@@ -17,6 +17,7 @@ from topo_sim.collectives.reconfiguration import (
     circuit_profiles,
     plan_lines,
 )
+from topo_sim.optics.circuit_hardware import CircuitHardware
 from topo_sim.studies.best import Progress, check_sizes, profiles
 from topo_sim.studies.breakeven_map import BreakEven, SizeLines
 from topo_sim.topo import Fabric
@@ -77,6 +78,9 @@ def breakeven(
     algorithms: Sequence[str] | None = None,
     base: str | Configuration | Fabric | None = "ring",
     against: Sequence[Fabric] = (),
+    own: bool = True,
+    hardware: CircuitHardware | None = None,
+    assumed_any: bool = False,
     per_octave: int = 0,
     progress: Progress | None = None,
 ) -> BreakEven:
@@ -98,6 +102,10 @@ def breakeven(
     against : sequence of Fabric
         Fabrics without circuits, of as many endpoints or more, where the fastest algorithm of all is taken.
         Alpha is the same as over circuits: for every round of as many messages as the circuits have ports.
+    own : bool
+        Whether circuits may change; otherwise the base stays.
+    hardware, assumed_any
+        What was read from a file, kept for the result.
     per_octave : int
         So many more sizes for every doubling, for a picture.
     progress : callable, optional
@@ -133,7 +141,7 @@ def breakeven(
     COLLECTIVES[collective]
     given = Circuits() if circuits is None else circuits
     wanted, times = check_sizes(sizes), _check_deltas(deltas)
-    solved = circuit_profiles(collective, ranks, given, algorithms=algorithms, base=base)
+    solved = circuit_profiles(collective, ranks, given, algorithms=algorithms, base=base, own=own)
     dense = _dense(wanted, per_octave)
     every = np.unique(np.concatenate([wanted, dense]))
     packet = {fabric.name: _packet(fabric, collective, ranks, given, every, progress) for fabric in against}
@@ -157,6 +165,9 @@ def breakeven(
         dense=tuple(lines[size] for size in dense.tolist()),
         against=tuple(fabric.name for fabric in against),
         tried=tuple(profile.schedule.label for profile in solved),
+        own=own,
+        hardware=hardware,
+        assumed_any=assumed_any,
     )
 
 

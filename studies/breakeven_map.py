@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from topo_sim.collectives.reconfiguration import Circuits, PlanLine
+from topo_sim.optics.circuit_hardware import CircuitHardware
 
 __all__ = ["BreakEven", "SizeLines", "families"]
 
@@ -121,6 +122,12 @@ class BreakEven:
         Fabrics without circuits that stood to choice.
     tried : tuple of str
         Algorithms over the circuits that did.
+    own : bool
+        Whether circuits may change.
+    hardware : CircuitHardware, optional
+        What was read from a file or a switch.
+    assumed_any : bool
+        Whether any matching is assumed where the wiring does not set it.
     """
 
     collective: str
@@ -132,6 +139,9 @@ class BreakEven:
     dense: tuple[SizeLines, ...]
     against: tuple[str, ...]
     tried: tuple[str, ...]
+    own: bool = True
+    hardware: CircuitHardware | None = None
+    assumed_any: bool = False
 
     def family(self, line: PlanLine) -> str:
         """Name a plan for a map: its algorithm without options, and where it runs.
@@ -240,6 +250,9 @@ class BreakEven:
             "base": self.base,
             "against": list(self.against),
             "tried": list(self.tried),
+            "circuits_change": self.own,
+            "hardware": None if self.hardware is None else self.hardware.to_dict(),
+            "assumed_any_matching": self.assumed_any,
             "sizes": [
                 {
                     "size_B": at.size,

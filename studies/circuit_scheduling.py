@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from topo_sim.base import UsageError
+from topo_sim.optics.circuit_hardware import CircuitHardware
 from topo_sim.optics.scheduling import (
     SCHEDULERS,
     Problem,
@@ -26,6 +27,11 @@ Progress = Callable[[int, int, str], None]
 
 BYTES_OF_NAMES = 64 * 2**20
 MOST_RANKS = 2048
+DELTA = 20e-6
+"""Time of a change where neither it nor a switch is named, s: a rotor switch."""
+
+CYCLIC = ("rotor", "rotor_vlb", "opera")
+"""Schedulers that turn through fixed matchings."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +46,10 @@ class CircuitSchedules:
     schedules : list of Scheduled
     options : mapping from str to mapping
         Options given, by scheduler.
+    hardware : CircuitHardware, optional
+        What a file, or the name of a switch, says.
+    assumed_any : bool
+        Whether any matching is assumed where the wiring does not set it.
     """
 
     fabric: str
@@ -47,6 +57,8 @@ class CircuitSchedules:
     problem: Problem
     schedules: list[Scheduled]
     options: Mapping[str, Mapping[str, float]]
+    hardware: CircuitHardware | None = None
+    assumed_any: bool = False
 
     def to_dict(self) -> dict[str, Any]:
         """Summary with units in the keys.
@@ -71,6 +83,8 @@ class CircuitSchedules:
             "first_free": p.first_free,
             "bound_direct_s": direct_bound(p),
             "bound_with_relays_s": relayed_bound(p),
+            "hardware": None if self.hardware is None else self.hardware.to_dict(),
+            "assumed_any_matching": self.assumed_any,
             "schedules": [one.to_dict() for one in self.schedules],
         }
 
@@ -121,10 +135,53 @@ def _fabric(fabric: Fabric | None, ranks: int | None) -> Fabric:
     return found
 
 
-def _rate(fabric: Fabric, planes: int) -> float:
-    """Share out what the weakest endpoint can send over its ports."""
-    out = np.bincount(fabric.link_source, fabric.capacity, minlength=len(fabric.kind))[fabric.endpoints]
-    return float(out.min()) / planes
+def _circuits(
+    fabric: Fabric | None,
+    hardware: CircuitHardware | None,
+    planes: int | None,
+    rate: float | None,
+    delta: float | None,
+) -> tuple[int, float, float]:
+    """Planes, rate and time of a change: what is asked for, else what the hardware has."""
+    known = DELTA if hardware is None or hardware.reconfiguration is None else hardware.reconfiguration
+    time = known if delta is None else delta
+    if hardware is not None and hardware.rate:
+        # A file without circuit switches gives its cables as one plane.
+        count = planes or (1 if hardware.sets == "none" else hardware.ports)
+        own = hardware.rate * (hardware.ports / count)
+        return count, own if rate is None else rate, time
+    count = planes or 1
+    if rate is None and fabric is not None:
+        if fabric.family == "rotor":
+            raise UsageError(f"{fabric.name}: found links that are a mean over time, expected its hardware")
+        out = np.bincount(fabric.link_source, fabric.capacity, minlength=len(fabric.kind))[fabric.endpoints]
+        rate = float(out.min()) / count
+    return count, 50e9 if rate is None else rate, time
+
+
+def _schedulers(
+    hardware: CircuitHardware | None,
+    asked: Sequence[str] | None,
+    any_matching: bool,
+    options: Mapping[str, float],
+) -> tuple[list[str], dict[str, float]]:
+    """Schedulers that the switches can follow, and options, with the slot of the file."""
+    names, given = list(dict.fromkeys(asked or SCHEDULERS)), dict(options)
+    for name in names:
+        SCHEDULERS[name]  # an unknown name is an error before any work
+    if hardware is None or any_matching or not hardware.limit:
+        return names, given
+    if hardware.sets != "cycle":
+        hardware.require_any("; --any-matching assumes such, with the ports of the file")
+    if wrong := [name for name in asked or () if name not in CYCLIC]:
+        raise UsageError(
+            f"{hardware.name}: {hardware.limit}, found scheduler {wrong[0]}, expected {', '.join(CYCLIC)}; "
+            "--any-matching assumes switches that set any matching"
+        )
+    names = [name for name in names if name in CYCLIC]
+    if hardware.slot is not None and not any(key.rpartition(".")[2] == "slot" for key in given):
+        given["slot"] = hardware.slot
+    return names, given
 
 
 def _by_scheduler(names: Sequence[str], options: Mapping[str, float]) -> dict[str, dict[str, float]]:
@@ -148,14 +205,16 @@ def schedule_circuits(
     ranks: int | None = None,
     size: float | None = None,
     rate: float | None = None,
-    delta: float = 20e-6,
-    planes: int = 1,
+    delta: float | None = None,
+    planes: int | None = None,
     packet_rate: float = 0.0,
     stop: str = "plane",
     first_free: bool = False,
     schedulers: Sequence[str] | None = None,
     options: Mapping[str, float] | None = None,
     seed: int = 0,
+    hardware: CircuitHardware | None = None,
+    any_matching: bool = False,
     progress: Progress | None = None,
 ) -> CircuitSchedules:
     """Serve a demand with circuits by several schedulers.
@@ -163,7 +222,7 @@ def schedule_circuits(
     Parameters
     ----------
     fabric : Fabric, optional
-        Whose endpoints have the demand. Its own links do not matter, apart from `rate`.
+        Whose endpoints have the demand. Its own links do not matter.
     demand : str or Path
         A name in ``topo_sim.topo.demands.DEMANDS``, or a ``.csv`` or ``.npy`` file.
     ranks : int, optional
@@ -172,9 +231,13 @@ def schedule_circuits(
         Of one unit of the demand: what each rank sends in all under demands that have a name. Default:
         64 MiB for those, 1 B for files.
     rate : float, B/s, optional
-        Of a circuit. Default: what the weakest endpoint of the fabric sends, shared out over the planes;
-        50 GB/s without a fabric.
-    delta, planes, packet_rate, stop, first_free
+        Of a circuit. Default: what the hardware's ports carry, or the weakest endpoint of the fabric
+        sends, shared out over the planes; 50 GB/s without either.
+    delta : float, s, optional
+        Time of a change. Default: that of the hardware, else 20 us.
+    planes : int, optional
+        Default: the ports of the hardware, else 1.
+    packet_rate, stop, first_free
         As in `Problem`.
     schedulers : sequence of str, optional
         Names; default: all.
@@ -182,6 +245,11 @@ def schedule_circuits(
         Of schedulers, by name or by ``scheduler.name``.
     seed : int
         Of demands that draw.
+    hardware : CircuitHardware, optional
+        What the circuits run on. Where it turns through fixed matchings, only schedulers that do so run, with
+        its slots; where it cannot set any matching, nothing does.
+    any_matching : bool
+        Assume switches that set any matching, with the ports of the hardware.
     progress : callable, optional
         Called as ``progress(done, total, what)``.
 
@@ -203,19 +271,18 @@ def schedule_circuits(
     matrix = np.zeros((made.ranks, made.ranks))
     with np.errstate(over="ignore"):
         matrix[source, target] = amount * unit
-    chosen_rate = rate if rate is not None else _rate(home, planes) if fabric is not None else 50e9
-    problem = Problem(matrix, chosen_rate, delta, planes, packet_rate, stop, first_free)
-    names = list(dict.fromkeys(schedulers or SCHEDULERS))
-    for name in names:
-        SCHEDULERS[name]  # an unknown name is an error before any work
-    given = _by_scheduler(names, options or {})
+    count, speed, change = _circuits(fabric, hardware, planes, rate, delta)
+    names, wanted = _schedulers(hardware, schedulers, any_matching, options or {})
+    problem = Problem(matrix, speed, change, count, packet_rate, stop, first_free)
+    given = _by_scheduler(names, wanted)
     done = []
     for i, name in enumerate(names):
         if progress is not None:
             progress(i, len(names), name)
         done.append(schedule_demand(problem, name, **given[name]))
-    label = home.name if fabric is not None else f"{home.ranks} ranks"
-    return CircuitSchedules(label, made.name, problem, done, given)
+    label = home.name if fabric is not None else f"{home.ranks} rank{'' if home.ranks == 1 else 's'}"
+    assumed = any_matching and hardware is not None and bool(hardware.limit)
+    return CircuitSchedules(label, made.name, problem, done, given, hardware, assumed)
 
 
 def sweep_delta(

@@ -1,5 +1,6 @@
 """Loss budgets of light paths: of one medium, or of those in a fabric."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -34,6 +35,8 @@ class LightPath:
         Most passes at which the budget closes; None where it does not close without one.
     links : int
         Links of a fabric that are such paths; 0 where there is no fabric.
+    reach : float, m
+        Of the medium, typical.
     """
 
     budget: Budget
@@ -41,6 +44,12 @@ class LightPath:
     hops: list[Budget]
     survives: dict[str, int | None]
     links: int = 0
+    reach: float = math.inf
+
+    @property
+    def beyond_reach(self) -> bool:
+        """Whether the path is longer than its medium is made for, whatever light arrives."""
+        return self.budget.length > self.reach * (1 + 1e-9)
 
     def to_dict(self) -> dict[str, Any]:
         """Everything, with units in the keys.
@@ -58,7 +67,8 @@ class LightPath:
             }
             for each in self.hops
         ]
-        about = {"links": self.links, "hops_switch": self.switch, "survives_passes": dict(self.survives)}
+        about: dict[str, Any] = {"reach_m": self.reach, "beyond_reach": self.beyond_reach}
+        about |= {"links": self.links, "hops_switch": self.switch, "survives_passes": dict(self.survives)}
         return self.budget.to_dict() | about | {"hops": hops}
 
     def rows(self) -> list[dict[str, Any]]:
@@ -96,14 +106,17 @@ def _path(medium: Medium, switch: CircuitSwitch, length: float, passes: int, lin
     if switch.loss is None:
         if passes:
             raise UsageError(f"{switch.name}: loss: found no value, expected one for a loss budget")
-        return LightPath(budget, switch.name, [budget], {}, links)
+        return LightPath(budget, switch.name, [budget], {}, links, medium.reach.typical)
     hops = [link_budget(medium, length=length, switch=switch, passes=n) for n in range(max(HOPS, passes) + 1)]
     survives = {level: most_passes(medium, switch, length=length, level=level) for level in LEVELS}
-    return LightPath(budget, switch.name, hops, survives, links)
+    return LightPath(budget, switch.name, hops, survives, links, medium.reach.typical)
 
 
 def _changed(optics: Optics, name: str, terms: Mapping[str, str], switch: str, loss: str | None) -> Optics:
     """Change fields of a medium and the loss of a switch, as the options give them."""
+    empty = next((key for key, value in terms.items() if not value.strip()), None)
+    if empty is not None:
+        raise UsageError(f"--term: found {empty}= without a value, expected one, for example '{empty}=2 dB'")
     faults = Faults("--term")
     given = {name: {key: parse(value, faults) for key, value in terms.items()}}
     media = extend(optics.media, given, Medium, (), faults) if terms else optics.media
@@ -134,13 +147,13 @@ def budget_of(
     switch : str, optional
         A circuit switch. Default: none is passed; the generic one shows what more passes would do.
     passes : int, optional
-        Default: 1 where there is a switch.
+        Default: 1 where there is a switch or its loss.
     length : float, m
         Of fibre.
     terms : mapping from str to str, optional
         Fields of the medium to change, as in a catalogue.
     loss : str, optional
-        Of the switch, per pass.
+        Of the switch, per pass. A path that is said to pass none refuses it.
     files : sequence of str
         Of the user, over what ships.
 
@@ -163,7 +176,9 @@ def budget_of(
     optics.medium(medium)
     through = optics.circuit_switch("generic" if switch is None else switch)
     optics = _changed(optics, medium, terms or {}, through.name, loss)
-    count = int(switch is not None) if passes is None else passes
+    if loss is not None and passes == 0:
+        raise UsageError(f"loss: found {loss} of a circuit switch that is passed 0 times, expected no loss")
+    count = int(switch is not None or loss is not None) if passes is None else passes
     return _path(optics.medium(medium), optics.circuit_switch(through.name), length, count)
 
 

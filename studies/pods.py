@@ -334,7 +334,7 @@ def study_pod(
     Raises
     ------
     UsageError
-        If a slice does not fit the wiring, or there is no such cube or switch.
+        If a slice does not fit the wiring, there is no such cube or switch, or switches fail without a slice.
 
     Examples
     --------
@@ -344,6 +344,10 @@ def study_pod(
     """
     asked = [read_slice(name, pod) for name in slices]
     placement = place(pod, asked, failed_switches=failed_switches)
+    if failed_switches and not asked:
+        raise UsageError(
+            f"switch: found {failed_switches[0]} failed and no slice, expected a slice that loses circuits"
+        )
     swaps = []
     for cube in dict.fromkeys(failed_cubes):
         placement, swap = swap_cube(placement, cube)

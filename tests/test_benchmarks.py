@@ -136,3 +136,10 @@ def test_lives_of_clusters_run():
     rows = done.stdout.splitlines()
     assert len(rows) == 1 + 2 * 4 + 1
     assert "Llama 3" in rows[-1]
+
+
+def test_serving_runs_keep_their_bounds():
+    done = run("serving.py", "--quick")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("2,000") == 5
+    assert done.stdout.count("M/D/1") == 3

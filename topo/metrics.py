@@ -1,6 +1,6 @@
 """What a fabric is like before any traffic: sizes, distances, bisection."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from topo_sim.base import RoutingError
 from topo_sim.topo.distances import Hops, hops
-from topo_sim.topo.fabric import GPU, Fabric
+from topo_sim.topo.fabric import GPU, OCS, Fabric
 from topo_sim.topo.flow import Paths
 from topo_sim.topo.large_cuts import best_half, fits_uniform, spectral_bound
 from topo_sim.topo.routing import route
@@ -164,6 +164,7 @@ def bisection(fabric: Fabric, uniform: Paths | None = None) -> Bisection:
     if fabric.exact_bisection is not None:
         return Bisection(fabric.exact_bisection, fabric.exact_bisection, "closed form")
     half = (fabric.ranks // 2) * ((fabric.ranks + 1) // 2)
+    fabric = _of_links(fabric)
     if len(fabric.kind) > DENSE_UP_TO:
         return _large(fabric, half)
     matrix = np.zeros((len(fabric.kind),) * 2)
@@ -175,6 +176,22 @@ def bisection(fabric: Fabric, uniform: Paths | None = None) -> Bisection:
         low, how = values[1] * half / fabric.ranks, "lambda_2 N/4"
     high = min(_improved_cut(fabric, matrix, side) for side in _candidates(fabric, vectors))
     return Bisection(min(low, high), high, f"{how} <= bisection <= best cut found")
+
+
+def _of_links(fabric: Fabric) -> Fabric:
+    """Leave out circuit switches, which no link leads to: they would add eigenvectors of their own."""
+    keep = fabric.kind != OCS
+    if keep.all():
+        return fabric
+    number = np.cumsum(keep) - 1
+    return replace(
+        fabric,
+        kind=fabric.kind[keep],
+        endpoints=number[fabric.endpoints],
+        link_source=number[fabric.link_source],
+        link_target=number[fabric.link_target],
+        reduces=None,
+    )
 
 
 def _large(fabric: Fabric, half: int) -> Bisection:

@@ -71,6 +71,8 @@ class Circuits:
                 raise UsageError(f"{name}: found {value!r}, expected a finite number of seconds of 0 or more")
         if not _is_number(self.hidden) or not 0 <= self.hidden <= 1:
             raise UsageError(f"hidden: found {self.hidden!r}, expected a share from 0 to 1")
+        if not isinstance(self.first_free, (bool, np.bool_)):
+            raise UsageError(f"first_free: found {self.first_free!r}, expected true or false")
 
     @property
     def port_rate(self) -> float:

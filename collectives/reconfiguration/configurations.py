@@ -46,7 +46,7 @@ class Configuration:
         """A number for each circuit, rising."""
         return self.source * self.ranks + self.target
 
-    @property
+    @cached_property
     def shift(self) -> int:
         """Distance s if every rank r has just the circuit to ``(r + s) % ranks``, else 0."""
         if len(self.source) != self.ranks or self.degree != 1:

@@ -112,22 +112,28 @@ def on_shifts(steps, shift, scale, columns, stride, rate, ranks, hop, delay, pac
 
     Fills rows `steps` and columns `columns` of the matrices ``delay, pace, moved``; what is not filled stays.
     """
-    for c in range(len(stride)):
+    count = len(stride)
+    common, size, inverse = np.empty(count, np.int64), np.empty(count, np.int64), np.empty(count, np.int64)
+    for c in range(count):
         # The inverse of stride / divisor modulo ranks / divisor, by Euclid.
         a, b, x, y = stride[c], ranks, 1, 0
         while b:
             q = a // b
             a, b, x, y = b, a - q * b, y, x - q * y
-        size = ranks // a
-        inverse = x % size
-        column = columns[c]
-        for i in range(len(shift)):
-            if shift[i] % a == 0:
-                way = shift[i] // a % size * inverse % size
-                row = steps[i]
-                delay[row, column] = hop * way
-                pace[row, column] = way * scale[i] / rate[c]
-                moved[row, column] = way * scale[i] * ranks
+        common[c], size[c], inverse[c] = a, ranks // a, x % (ranks // a)
+    for i in range(len(shift)):  # row by row, as matrices lie in memory
+        row = steps[i]
+        for c in range(count):
+            a, far = common[c], shift[i]
+            if a > 1:
+                if far % a != 0:
+                    continue
+                far = far // a
+            way = far * inverse[c] % size[c]
+            column = columns[c]
+            delay[row, column] = hop * way
+            pace[row, column] = way * scale[i] / rate[c]
+            moved[row, column] = way * scale[i] * ranks
 
 
 @kernel

@@ -208,7 +208,7 @@ def _by_following(
     circuits: Circuits,
 ) -> None:
     """Fill in steps on rings by adding up what their links carry."""
-    part = traffic.take(steps)
+    part = traffic.rows(steps)
     chosen = [given[c] for c in some]
     shape = (len(chosen), traffic.ranks)
     slot, first, length = (np.zeros(shape, dtype=np.int64) for _ in range(3))
@@ -224,7 +224,7 @@ def _by_following(
     load, moved = np.zeros(hops.shape), np.zeros(hops.shape)
     ends = part.source, part.target, part.amount
     on_rings(part.indptr, *ends, slot, first, length, closed, two, hops, load, moved)
-    scale = part.scale[:, np.newaxis]
+    scale = traffic.scale[steps][:, np.newaxis]
     _put(out, (steps, rings[some]), hops, load * scale / rate[some], moved * scale, circuits.hop)
 
 
@@ -240,9 +240,10 @@ def _fill_own(
     keys = [one.key for c in own if isinstance(one := candidates[c], Configuration)]
     ptr = np.append(0, np.cumsum([len(key) for key in keys])).astype(np.int64)
     steps = len(traffic.indptr) - 1
+    part = traffic.rows(np.arange(steps))
     load, total = np.zeros((steps, len(own))), np.zeros(steps)
-    pairs = traffic.source * traffic.ranks + traffic.target
-    on_own_circuits(traffic.indptr, pairs, traffic.amount, ptr, np.concatenate(keys), load, total)
+    pairs = part.source * traffic.ranks + part.target
+    on_own_circuits(part.indptr, pairs, part.amount, ptr, np.concatenate(keys), load, total)
     hops = np.where(load >= 0, 1, -1)
     scale = traffic.scale[:, np.newaxis]
     pace = load * scale / _rates(candidates, own, circuits)

@@ -23,6 +23,7 @@ def circuit_profiles(
     algorithms: Sequence[str] | None = None,
     base: str | Configuration | Fabric | None = "ring",
     candidates: Sequence[Configuration | Fabric] = (),
+    own: bool = True,
 ) -> list[CircuitProfile]:
     """Solve all algorithms that suit a collective over circuits, for all sizes and reconfiguration times.
 
@@ -33,6 +34,8 @@ def circuit_profiles(
     circuits : Circuits
     algorithms, base, candidates
         As in `plan_collective`.
+    own : bool
+        Whether the matched configuration of every step can be set; see `circuit_profile`.
 
     Returns
     -------
@@ -54,7 +57,7 @@ def circuit_profiles(
     refused = ""
     for schedule in schedules_on_circuits(collective, ranks, circuits.ports, algorithms):
         try:
-            found.append(circuit_profile(schedule, circuits, base=base, candidates=candidates))
+            found.append(circuit_profile(schedule, circuits, base=base, candidates=candidates, own=own))
         except CollectiveError as error:
             if algorithms is not None:
                 raise

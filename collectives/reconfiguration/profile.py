@@ -269,7 +269,10 @@ def _with_own(
     matched = _none(traffic)
     for i in range(len(matched)):
         source, target = traffic.ends(i)
-        one = Configuration(_name(source, target, i, int(traffic.shift[i])), traffic.ranks, source, target)
+        far = int(traffic.shift[i])
+        one = Configuration(_name(source, target, i, far), traffic.ranks, source, target)
+        if far:  # known, and not to be counted again
+            one.__dict__.update(degree=1, shift=far)
         if np.any(source == target) or one.degree > ports:
             continue
         matched[i] = known.setdefault(_digest(one), len(found))
@@ -279,6 +282,8 @@ def _with_own(
 
 
 def _digest(one: Configuration) -> bytes:
+    if one.shift:
+        return b"shift by %d" % one.shift
     return blake2b(one.key.tobytes(), digest_size=16).digest()
 
 

@@ -1,6 +1,8 @@
 """The transfers of all steps of a schedule, in rows of one table."""
 
 from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,7 +11,23 @@ from topo_sim.base import CollectiveError
 from topo_sim.collectives.schedule import Schedule
 from topo_sim.collectives.step import Step
 
-__all__ = ["StepTraffic", "step_traffic"]
+__all__ = ["Rows", "StepTraffic", "step_traffic"]
+
+
+class Rows(NamedTuple):
+    """Transfers of some steps, one after the other; as in `StepTraffic`.
+
+    Parameters
+    ----------
+    indptr, source, target : ndarray of int64
+    amount : ndarray of float64
+    """
+
+    indptr: NDArray[np.int64]
+    source: NDArray[np.int64]
+    target: NDArray[np.int64]
+    amount: NDArray[np.float64]
+
 
 Row = tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64], float, int]
 
@@ -23,7 +41,7 @@ class StepTraffic:
     ranks : int
     indptr : ndarray of int64, shape (S + 1,)
         Where the transfers of each step begin; those of a step are sorted by source, then target, and what
-        goes between the same two ranks is one transfer.
+        goes between the same two ranks is one transfer. Steps with a `shift` say all by it, and keep none.
     source, target : ndarray of int64, shape (T,)
     amount : ndarray of float64, shape (T,)
         The largest of a step counts as 1.
@@ -55,32 +73,48 @@ class StepTraffic:
         -------
         source, target : ndarray of int64
         """
+        far = int(self.shift[step])
+        if far:
+            rank = self._ranks
+            return rank, np.concatenate([rank[far:], rank[:far]])
         part = slice(self.indptr[step], self.indptr[step + 1])
         return self.source[part], self.target[part]
 
-    def take(self, steps: NDArray[np.intp]) -> "StepTraffic":
-        """Keep some steps.
+    @cached_property
+    def _ranks(self) -> NDArray[np.int64]:
+        return np.arange(self.ranks)
+
+    def rows(self, steps: NDArray[np.intp]) -> Rows:
+        """Write out the transfers of some steps.
 
         Parameters
         ----------
         steps : ndarray of int
-            Rising.
 
         Returns
         -------
-        StepTraffic
+        Rows
+
+        Examples
+        --------
+        >>> from topo_sim.collectives import build_schedule
+        >>> traffic = step_traffic(build_schedule("all_to_all", "bruck", 4, 0))
+        >>> traffic.rows(np.array([1])).target.tolist()
+        [2, 3, 0, 1]
         """
-        count = np.diff(self.indptr)
-        kept = np.repeat(np.isin(np.arange(len(count)), steps), count)
-        return StepTraffic(
-            self.ranks,
-            np.append(0, np.cumsum(count[steps])),
-            self.source[kept],
-            self.target[kept],
-            self.amount[kept],
-            self.scale[steps],
-            self.messages[steps],
-            self.shift[steps],
+        if not len(steps):
+            none = np.zeros(0, dtype=np.int64)
+            return Rows(np.zeros(1, dtype=np.int64), none, none, np.zeros(0))
+        ends = [self.ends(int(i)) for i in steps]
+        amounts = [
+            np.ones(self.ranks) if self.shift[i] else self.amount[self.indptr[i] : self.indptr[i + 1]]
+            for i in steps
+        ]
+        return Rows(
+            np.append(0, np.cumsum([len(one) for one in amounts])),
+            np.concatenate([source for source, _ in ends]),
+            np.concatenate([target for _, target in ends]),
+            np.concatenate(amounts),
         )
 
 
@@ -113,43 +147,52 @@ def step_traffic(schedule: Schedule) -> StepTraffic:
             "light and combine nothing"
         )
     p = schedule.ranks
-    source, target = (np.empty(schedule.transfer_count, dtype=np.int64) for _ in range(2))
-    amount = np.empty(schedule.transfer_count)
-    indptr, scale, shift = [0], [], []
-    for step in schedule.steps:
-        here, there, part, largest, far = _row(step, schedule)
-        last = indptr[-1] + len(here)
-        source[indptr[-1] : last], target[indptr[-1] : last], amount[indptr[-1] : last] = here, there, part
-        indptr.append(last)
-        scale.append(largest)
-        shift.append(far)
+    rows = [_row(step, schedule) for step in schedule.steps]
+    kept = [row for row in rows if not row[4]]
+
+    def joined(i: int, kind: type) -> NDArray[Any]:
+        return np.concatenate([row[i] for row in kept]) if kept else np.zeros(0, dtype=kind)
+
     return StepTraffic(
         p,
-        np.array(indptr, dtype=np.int64),
-        source[: indptr[-1]],
-        target[: indptr[-1]],
-        amount[: indptr[-1]],
-        np.array(scale, dtype=np.float64),
+        np.append(0, np.cumsum([0 if row[4] else len(row[0]) for row in rows])).astype(np.int64),
+        joined(0, np.int64),
+        joined(1, np.int64),
+        joined(2, np.float64),
+        np.array([row[3] for row in rows], dtype=np.float64),
         np.array([np.bincount(step.source).max() for step in schedule.steps], dtype=np.int64),
-        np.array(shift, dtype=np.int64),
+        np.array([row[4] for row in rows], dtype=np.int64),
     )
 
 
 def _row(step: Step, schedule: Schedule) -> Row:
     """Source, target and amount of the transfers of a step, their scale and their shift."""
     p = schedule.ranks
-    source, target = step.source.astype(np.int64), step.target.astype(np.int64)
-    if min(source.min(), target.min()) < 0 or max(source.max(), target.max()) >= p:
+    if min(step.source.min(), step.target.min()) < 0 or max(step.source.max(), step.target.max()) >= p:
         raise CollectiveError(f"{schedule!r}: a step names a rank below 0 or above {p - 1}")
+    if ahead := _shift(step, p):
+        none = np.zeros(0, dtype=np.int64)
+        return none, none, np.zeros(0), float(np.max(step.fraction)), ahead
+    source, target = step.source.astype(np.int64), step.target.astype(np.int64)
     key, amount = source * p + target, step.fraction
     if not np.all(key[1:] > key[:-1]):
         key, place = np.unique(key, return_inverse=True)
         amount = np.bincount(place.ravel(), amount, len(key)).astype(np.float64)
         source, target = np.divmod(key, p)
     largest = float(amount.max())
-    far = (target - source) % p
     amount = amount / largest if largest else amount
+    far = (target - source) % p
     alike = bool(len(key) == p and np.all(far == far[0]) and np.ptp(amount) < 1e-12)
-    if alike and largest:
-        amount = np.ones(p)
     return source, target, amount, largest, int(far[0]) if alike else 0
+
+
+def _shift(step: Step, ranks: int) -> int:
+    """Distance of a plain step in which rank after rank sends as much to the one so far ahead, else 0."""
+    source, target = step.source, step.target
+    if len(source) != ranks or source[0] != 0 or np.any(source[1:] <= source[:-1]):
+        return 0
+    far = int(target[0])
+    same = np.array_equal(target[: ranks - far], source[far:])
+    ahead = same and np.array_equal(target[ranks - far :], source[:far])
+    fraction = step.fraction
+    return far if ahead and float(np.ptp(fraction)) <= 1e-12 * float(np.max(fraction)) else 0

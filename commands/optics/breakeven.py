@@ -18,10 +18,10 @@ from topo_sim.commands.common import (
     set_option,
     sizes_help,
 )
+from topo_sim.commands.optics.hardware import any_matching_option, level_option, switch_option
 from topo_sim.commands.optics.pictures import check_pictures, draw, picture_option
 
 if TYPE_CHECKING:
-    from topo_sim.collectives.reconfiguration import Circuits
     from topo_sim.topo import Fabric
 
 __all__ = ["breakeven"]
@@ -33,6 +33,8 @@ __all__ = ["breakeven"]
         "topo-sim optics breakeven lite-torus --collective all_to_all --against lite-torus --picture map.png",
         "topo-sim optics breakeven --ranks 128 --ports 4 --hop '0 s' --size 64MiB --delta '1 us'",
         "topo-sim optics breakeven --collective all_to_all --ports 2 --base bidirectional_ring --format json",
+        "topo-sim optics breakeven --ranks 16 --ports 4 --policy never --policy always --policy overlap",
+        "topo-sim optics breakeven lite-circuits --size 1MiB --switch mems_palomar --any-matching",
     )
 )
 @click.argument("file", required=False)
@@ -49,15 +51,21 @@ __all__ = ["breakeven"]
 @click.option("--size", "--sizes", "sizes", multiple=True, metavar="SIZE", help=sizes_help)
 @click.option(
     "--delta", "--deltas", "deltas", multiple=True, metavar="TIME",
-    help="Reconfiguration time, for example '20 us'. Repeatable. Default: 4 ns, 4 us, 20 us, 1.2 ms.",
+    help="Reconfiguration time, for example '20 us'. Repeatable. Default: 4 ns, 4 us, 20 us, 1.2 ms, FILE's.",
+)  # fmt: skip
+@switch_option
+@level_option
+@any_matching_option
+@click.option(
+    "--policy", "policies", multiple=True, metavar="NAME",
+    help="Plan by this policy in place of the exact map, for example overlap; see 'topo-sim list "
+    "circuit-policies'; 'best' for the better of optimal and overlap. Repeatable.",
 )  # fmt: skip
 @algorithms_option
 @click.option(
     "--base",
-    type=click.Choice(["ring", "bidirectional_ring", "none"]),
-    default="ring",
-    show_default=True,
-    help="What is set when it begins, and may stay.",
+    type=click.Choice(["file", "ring", "bidirectional_ring", "none"]),
+    help="What is set when it begins, and may stay. Default: the circuits of FILE, else ring.",
 )
 @click.option(
     "--against", multiple=True, metavar="FILE",
@@ -78,8 +86,12 @@ def breakeven(
     hidden: str,
     sizes: tuple[str, ...],
     deltas: tuple[str, ...],
+    switch: str | None,
+    level: str | None,
+    any_matching: bool,
+    policies: tuple[str, ...],
     algorithms: tuple[str, ...],
-    base: str,
+    base: str | None,
     against: tuple[str, ...],
     picture: tuple[str, ...],
     settings: tuple[str, ...],
@@ -90,82 +102,91 @@ def breakeven(
     """Find out at which sizes and reconfiguration times circuits win.
 
     Between the steps of a collective, circuits may change or stay: of all ways the fastest is found, and the
-    reconfiguration time from which on it is better to hold still. FILE gives ranks, ports, rate and delay.
+    reconfiguration time from which on it is better to hold still. FILE gives ranks, ports, rate, delay, the
+    circuits to begin with and the reconfiguration time; where its wiring cannot set any matching, they stay.
     """
     from topo_sim.report.formats import to_json
 
     check_pictures(picture)
-    circuits, count = _circuits(file, ranks, ports, rate, alpha, hop, hidden, settings)
-    from topo_sim.report import breakeven_table, plot_breakeven
+    if policies and (picture or against):
+        raise UsageError("found --policy beside --picture or --against, expected it without them")
+    if file is None and settings:
+        raise UsageError(f'--set: found "{settings[0]}" without FILE, expected a topology file')
+    topology = None if file is None else load_one(file, settings)
+    from topo_sim.report.breakeven import breakeven_table, plot_breakeven, policies_table
     from topo_sim.studies import breakeven as run
-    from topo_sim.studies.breakeven import DELTAS, SIZES
+    from topo_sim.studies.breakeven import SIZES
+    from topo_sim.studies.breakeven_policies import compare_policies
+    from topo_sim.studies.breakeven_setup import set_up_breakeven
+    from topo_sim.studies.circuit_hardware import read_hardware
 
+    hardware = read_hardware(topology, ranks=ranks or 64, switch=switch, level=level, timed=bool(deltas))
+    setup = set_up_breakeven(
+        hardware,
+        ranks=ranks,
+        ports=ports,
+        rate=_one(rate, "rate", "--rate"),
+        alpha=parse_quantities([alpha], "time", "--alpha")[0],
+        hop=_one(hop, "time", "--hop"),
+        hidden=parse_quantities([hidden], "share", "--hidden")[0],
+        base=base,
+        deltas=parse_quantities(deltas, "time", "--delta"),
+        named=switch is not None or level is not None,
+        any_matching=any_matching,
+    )
+    wanted = parse_quantities(sizes, "size", "--size") or SIZES
+    common: dict[str, Any] = {
+        "algorithms": algorithms or None,
+        "base": setup.base,
+        "own": setup.own,
+        "hardware": hardware,
+        "assumed_any": setup.assumed_any,
+    }
+    place = (collective, setup.ranks, setup.circuits, wanted, setup.deltas)
+    others = [*setup.against, *_fabrics(against)]
     with progress_bar("planning") as progress:
-        study = run(
-            collective,
-            count,
-            circuits,
-            parse_quantities(sizes, "size", "--size") or SIZES,
-            parse_quantities(deltas, "time", "--delta") or DELTAS,
-            algorithms=algorithms or None,
-            base=None if base == "none" else base,
-            against=_fabrics(against),
-            per_octave=8 if picture else 0,
-            progress=progress,
-        )
+        if policies:
+            plans = compare_policies(*place, policies, **common, progress=progress)
+        else:
+            octave = 8 if picture else 0
+            study = run(*place, **common, against=others, per_octave=octave, progress=progress)
     inputs: dict[str, Any] = {
         "file": file,
         "collective": collective,
         "sizes": list(sizes),
         "deltas": list(deltas),
+        "switch": switch,
+        "level": level,
+        "any_matching": any_matching,
+        "policies": list(policies),
         "algorithms": list(algorithms),
         "base": base,
         "against": list(against),
         "set": list(settings),
         "seed": seed,
     }
+    name = "optics breakeven"
+    if policies:
+        emit(
+            form,
+            output,
+            lambda: policies_table(plans),
+            lambda: to_json(name, inputs, plans.to_dict()),
+            plans.rows,
+        )
+        return
     emit(
         form,
         output,
         lambda: breakeven_table(study),
-        lambda: to_json("optics breakeven", inputs, study.to_dict()),
+        lambda: to_json(name, inputs, study.to_dict()),
         study.rows,
     )
     draw(picture, lambda: plot_breakeven(study))
 
 
-def _circuits(
-    file: str | None,
-    ranks: int | None,
-    ports: int | None,
-    rate: str | None,
-    alpha: str,
-    hop: str | None,
-    hidden: str,
-    settings: tuple[str, ...],
-) -> "tuple[Circuits, int]":
-    """Circuits from the options, and from FILE where an option is not given."""
-    from dataclasses import replace
-
-    from topo_sim.collectives.reconfiguration import Circuits
-    from topo_sim.studies import circuits_of
-
-    start = parse_quantities([alpha], "time", "--alpha")[0]
-    share = parse_quantities([hidden], "share", "--hidden")[0]
-    if file is None:
-        if settings:
-            raise UsageError(f'--set: found "{settings[0]}" without FILE, expected a topology file')
-        found, count = Circuits(alpha=start, hop=5e-7, hidden=share), 64
-    else:
-        fabric = load_one(file, settings).fabric
-        found, count = circuits_of(fabric, start, share), fabric.ranks
-    if ports is not None:
-        found = replace(found, ports=ports)
-    if rate is not None:
-        found = replace(found, rate=parse_quantities([rate], "rate", "--rate")[0])
-    if hop is not None:
-        found = replace(found, hop=parse_quantities([hop], "time", "--hop")[0])
-    return found, count if ranks is None else ranks
+def _one(text: str | None, kind: str, option: str) -> float | None:
+    return None if text is None else parse_quantities([text], kind, option)[0]
 
 
 def _fabrics(against: tuple[str, ...]) -> "list[Fabric]":

@@ -29,7 +29,9 @@ __all__ = ["budget"]
 @click.argument("file", required=False)
 @click.option("--medium", metavar="NAME", help="A medium, in place of FILE.")
 @click.option("--switch", metavar="NAME", help="Circuit switch that the light passes. Default: none.")
-@click.option("--passes", type=click.IntRange(0, 1000), help="How often. Default: 1 with --switch, else 0.")
+@click.option(
+    "--passes", type=click.IntRange(0, 1000), help="How often. Default: 1 with --switch or --loss, else 0."
+)
 @click.option("--length", default="20 m", show_default=True, metavar="LENGTH", help="Of fibre.")
 @click.option(
     "--term", "terms", multiple=True, metavar="NAME=VALUE",

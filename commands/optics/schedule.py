@@ -15,6 +15,7 @@ from topo_sim.commands.common import (
     seed_option,
     set_option,
 )
+from topo_sim.commands.optics.hardware import any_matching_option, level_option, switch_option
 from topo_sim.commands.optics.pictures import check_pictures, draw, picture_option
 
 __all__ = ["schedule"]
@@ -44,6 +45,8 @@ def _options(pairs: tuple[str, ...]) -> dict[str, float]:
         "topo-sim optics schedule --ranks 32 --packet-rate '5 GB/s' --planes 2 --format json",
         "topo-sim optics schedule --ranks 16 --demand stencil -s bvn -s eclipse --picture schedulers.png",
         "topo-sim optics schedule --ranks 16 --scheduler rotor --option slot=100us --stop port",
+        "topo-sim optics schedule rotornet-128 --demand all_to_all",
+        "topo-sim optics schedule --ranks 64 --switch mems_palomar --level high -s solstice",
     )
 )
 @click.argument("file", required=False)
@@ -66,16 +69,20 @@ def _options(pairs: tuple[str, ...]) -> dict[str, float]:
 )  # fmt: skip
 @click.option(
     "--rate", metavar="RATE",
-    help="Of a circuit. Default: what an endpoint of FILE sends, shared over the planes; else 50 GB/s.",
+    help="Of a circuit. Default: what the ports of FILE carry, shared over the planes; else 50 GB/s.",
 )  # fmt: skip
 @click.option(
-    "--delta", default="20 us", show_default=True, metavar="TIME",
-    help="How long a change of circuits takes: switching, programming and receiver lock.",
+    "--delta", metavar="TIME",
+    help="How long a change of circuits takes: switching, programming and receiver lock. "
+    "Default: that of the switch of FILE, else 20 us.",
 )  # fmt: skip
+@switch_option
+@level_option
 @click.option(
-    "--planes", type=click.IntRange(1, 1024), default=1, show_default=True,
-    help="Circuit switches side by side, a port of each rank on every one.",
+    "--planes", type=click.IntRange(1, 1024),
+    help="Circuit switches side by side, a port of each rank on every one. Default: ports of FILE, else 1.",
 )  # fmt: skip
+@any_matching_option
 @click.option(
     "--packet-rate", default="0 B/s", show_default=True, metavar="RATE",
     help="What each rank can also send over a packet fabric.",
@@ -101,8 +108,11 @@ def schedule(
     schedulers: tuple[str, ...],
     options: tuple[str, ...],
     rate: str | None,
-    delta: str,
-    planes: int,
+    delta: str | None,
+    switch: str | None,
+    level: str | None,
+    planes: int | None,
+    any_matching: bool,
     packet_rate: str,
     stop: str,
     first_free: bool,
@@ -115,7 +125,8 @@ def schedule(
 ) -> None:
     """Serve a demand with circuits that are changed as it goes, by several schedulers, beside their bound.
 
-    The demand is that of the endpoints of FILE, or of --ranks. A picture shows the makespan of each
+    The demand is that of the endpoints of FILE, or of --ranks. FILE gives ports, rates and switches too, and
+    only circuits that its wiring can set are scheduled. A picture shows the makespan of each
     scheduler against the time of a change, and the bound.
     """
     check_pictures((*picture, *chart))
@@ -131,17 +142,22 @@ def schedule(
         "first_free": first_free,
         "schedulers": schedulers or None,
         "options": _options(options),
+        "any_matching": any_matching,
         "seed": seed,
     }
-    fabric = None if file is None else load_one(file, settings).fabric
+    topology = None if file is None else load_one(file, settings)
     from topo_sim.report.circuit_scheduling import circuit_schedules_table, plot_delta_sweep, plot_fastest
     from topo_sim.report.formats import to_json
+    from topo_sim.studies.circuit_hardware import read_hardware
     from topo_sim.studies.circuit_scheduling import schedule_circuits, sweep_delta
 
+    hardware = read_hardware(topology, ranks=ranks or 0, switch=switch, level=level, timed=delta is not None)
+    fabric = None if topology is None else topology.fabric
     with progress_bar("scheduling") as progress:
-        found = schedule_circuits(fabric, demand, ranks=ranks, progress=progress, **asked)
+        found = schedule_circuits(fabric, demand, ranks=ranks, hardware=hardware, progress=progress, **asked)
         sweep = sweep_delta(found, progress=progress) if picture else None
-    inputs = {"file": file, "set": list(settings), "ranks": ranks, "demand": demand}
+    inputs: dict[str, Any] = {"file": file, "set": list(settings), "ranks": ranks, "demand": demand}
+    inputs |= {"switch": switch, "level": level}
     inputs |= {name: value for name, value in asked.items() if name != "schedulers"}
     inputs["schedulers"] = list(schedulers)
     emit(

@@ -29,6 +29,7 @@ from topo_sim.gpus.reliability.spares import (
     spares_needed,
     unavailability,
 )
+from topo_sim.gpus.reliability.timeline import outages
 
 __all__ = [
     "ENDS",
@@ -52,6 +53,7 @@ __all__ = [
     "fleet_availability",
     "gpu_rate",
     "load_failure_rates",
+    "outages",
     "replay",
     "scaled_rate",
     "series_availability",

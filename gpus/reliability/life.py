@@ -16,7 +16,7 @@ from topo_sim.gpus.reliability.cluster import Cluster, Job
 from topo_sim.gpus.reliability.life_kernels import COUNTS, FLAGS, NUMBERS, POOL, LifeState, live
 from topo_sim.gpus.reliability.policies import POLICIES, Policy
 
-__all__ = ["Estimate", "Life", "simulate_life"]
+__all__ = ["Estimate", "Life", "check_life", "life_state", "simulate_life"]
 
 Progress = Callable[[int, int, str], None]
 MOST_DOWN = 4096
@@ -237,7 +237,10 @@ def _numbers(cluster: Cluster, policy: Policy, job: Job, horizon: float) -> NDAr
     return np.array([values[name] for name in NUMBERS])
 
 
-def _state(cluster: Cluster, policy: Policy, job: Job, horizon: float, bins: int) -> LifeState:
+def life_state(
+    cluster: Cluster, policy: Policy, job: Job, horizon: float, bins: int, runs: int = 0
+) -> LifeState:
+    """Make the arrays of one run: all up at time 0; with room to log so many times of running."""
     n, k, g, groups = cluster.count, cluster.spares, cluster.group, cluster.groups
     domains = cluster.domains if policy.domain else 1
     devices, each = n + k, k // domains
@@ -282,10 +285,13 @@ def _state(cluster: Cluster, policy: Policy, job: Job, horizon: float, bins: int
         counts=np.zeros(len(COUNTS)),
         bins=np.zeros(bins),
         down_time=np.zeros(_most_down(cluster) + 1),
+        runs=np.zeros((runs, 3)),
+        logged=np.zeros(1, np.int64),
     )
 
 
-def _check(cluster: Cluster, policy: Policy, name: str, job: Job, horizon: float, replicas: int) -> None:
+def check_life(cluster: Cluster, policy: Policy, name: str, job: Job, horizon: float, replicas: int) -> None:
+    """Refuse what a policy cannot use, and lives of too many events."""
     if cluster.spares and not policy.spares:
         raise UsageError(f'spares: found {cluster.spares} with policy "{name}", which uses none, expected 0')
     if job.least > cluster.group:
@@ -366,7 +372,7 @@ def simulate_life(
     count, threads = check_count(replicas, "replicas"), check_count(workers, "workers")
     root = check_count(seed, "seed", least=0)
     parts = check_count(bins, "bins")
-    _check(cluster, rule, policy, chosen, horizon, count)
+    check_life(cluster, rule, policy, chosen, horizon, count)
     seeds = [child.generate_state(1, np.uint64)[0] for child in np.random.SeedSequence(root).spawn(count)]
     counts = np.zeros((count, len(COUNTS)))
     over_time = np.zeros((count, parts))
@@ -374,7 +380,7 @@ def simulate_life(
     width = horizon / parts * cluster.count
 
     def run(i: int) -> int:
-        state = _state(cluster, rule, chosen, horizon, parts)
+        state = life_state(cluster, rule, chosen, horizon, parts)
         live(state, seeds[i])
         counts[i], over_time[i], down[i] = state.counts, state.bins / width, state.down_time / horizon
         return i

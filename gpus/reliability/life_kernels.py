@@ -60,6 +60,8 @@ class LifeState(NamedTuple):
     counts: np.ndarray
     bins: np.ndarray  # work kept, by time
     down_time: np.ndarray  # time with so many devices down
+    runs: np.ndarray  # rows of group, begin and end of running, as many as there is room for
+    logged: np.ndarray  # how many there were
 
 
 @kernel
@@ -92,6 +94,8 @@ def _borrow(s):
         borrowed(s.counts),
         borrowed(s.bins),
         borrowed(s.down_time),
+        borrowed(s.runs),
+        borrowed(s.logged),
     )
 
 
@@ -170,6 +174,10 @@ def _stop(state, group, now, planned):
     state.counts[WRITING] += writing * devices
     if kept > 0.0:
         _spread(state, begin, now, kept * devices)
+    row = state.logged[0]
+    state.logged[0] += 1
+    if row < state.runs.shape[0]:
+        state.runs[row, 0], state.runs[row, 1], state.runs[row, 2] = group, begin, now
     state.ready[group] = np.inf
     return True
 

@@ -20,6 +20,8 @@ __all__ = ["CoDesign", "Split", "co_design"]
 
 MOST_RANKS = 256
 MOST_PORTS = 64
+LEAST, MOST = 1e-100, 1e100  # of bytes and rates: products and quotients of them stay numbers
+_TIE = 1e-9
 Progress = Callable[[int, int, str], None]
 
 
@@ -42,7 +44,8 @@ class Split:
     demand_least : float, s
         No routing over these circuits is faster.
     routed_time : float, s
-        Of the demand under coin-change routing, one path per flow; infinite where it has no path.
+        Of the demand under coin-change routing, one way per flow, spread evenly over circuits between the
+        same ranks; infinite where it has no path.
     """
 
     strides: tuple[int, ...]
@@ -128,8 +131,9 @@ class CoDesign:
 
     @property
     def best(self) -> Split:
-        """The fastest split; among equals the one with most rings."""
-        return min(reversed(self.splits), key=lambda split: split.time)
+        """The fastest split; among equals, to a share of 1e-9, the one with most rings."""
+        least = min(split.time for split in self.splits)
+        return [split for split in self.splits if split.time <= least * (1 + _TIE)][-1]
 
     def fabric(self, split: Split | None = None) -> Fabric:
         """Make the fabric of a split.
@@ -215,7 +219,10 @@ def _routed_time(split_planes: NDArray[np.int64], strides: list[int], demand: De
         paths = coin_change_paths(split_planes, strides, source, target)
     except RoutingError:
         return np.inf
-    return float(paths.load(amount, split_planes.size).max()) / rate
+    ranks = split_planes.shape[1]
+    pair = np.tile(np.arange(ranks) * ranks, len(split_planes)) + split_planes.ravel()
+    load = np.bincount(pair, paths.load(amount, split_planes.size))
+    return float((load / np.maximum(np.bincount(pair), 1)).max()) / rate
 
 
 def _evaluate(
@@ -305,9 +312,16 @@ def co_design(
     count = check_count("ports", ports, 1, MOST_PORTS)
     for name, value, zero in (("all_reduce", all_reduce, True), ("rate", rate, False)):
         number = isinstance(value, (int, float, np.number)) and not isinstance(value, bool)
-        if not number or not np.isfinite(value) or value < 0 or (value == 0 and not zero):
-            least = "0 or more" if zero else "above 0"
-            raise UsageError(f"{name}: found {value!r}, expected a finite number of {least}")
+        if not number or not (LEAST <= value <= MOST or (zero and value == 0)):
+            least = "0, or a number" if zero else "a number"
+            raise UsageError(f"{name}: found {value!r}, expected {least} from {LEAST:g} to {MOST:g}")
+    amount = demand.pairs()[2]
+    amount = amount[amount > 0]
+    if amount.size and (amount.min() < LEAST or amount.max() > MOST):
+        raise UsageError(
+            f"demand: found {amount.min():g} to {amount.max():g} B between two ranks, expected "
+            f"{LEAST:g} to {MOST:g} B"
+        )
     splits = []
     for rings in range(count + 1):
         splits.append(_evaluate(demand, float(all_reduce), rings, count, float(rate), gap, discount))

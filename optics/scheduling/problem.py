@@ -15,8 +15,10 @@ __all__ = ["STOPS", "Problem"]
 
 STOPS = ("all", "plane", "port")
 MOST_RANKS = 2048
+_LEAST = 1e-15  # of a change: what the busiest line takes at least, so that times can tell it
 _BITS = 49  # line sums stay below 2^50: whole amounts are exact in 64 bits and as floats
 _HUGE = 1e300
+_SHORTEST = 1e-200  # s: shares of shorter times would round to nothing
 
 
 def _integer(value: Any, name: str, least: int, most: int) -> int:
@@ -93,6 +95,7 @@ class Problem:
         if self.rate == 0:
             raise UsageError("rate: found 0, expected B/s of more than 0")
         set_(self, "delta", as_number(self.delta, "delta", 0.0, _HUGE, UsageError))
+        self._require_times()
         set_(self, "planes", _integer(self.planes, "planes", 1, 1024))
         set_(self, "packet_rate", as_number(self.packet_rate, "packet rate", 0.0, _HUGE, UsageError))
         if self.stop not in STOPS:
@@ -102,6 +105,11 @@ class Problem:
         if not math.isfinite((self.busiest / self.rate + self.ranks**2 * self.delta) * 1e6):
             raise UsageError(
                 f"rate: found {self.rate:g} B/s for {self.busiest:g} B, expected a time below 1e300 s"
+            )
+        if self.busiest and self.busiest / max(self.rate, self.packet_rate) < _SHORTEST:
+            raise UsageError(
+                f"rate: found {max(self.rate, self.packet_rate):g} B/s for {self.busiest:g} B, expected a "
+                f"time of at least {_SHORTEST:g} s"
             )
 
     @property
@@ -123,6 +131,15 @@ class Problem:
     def busiest(self) -> float:
         """The largest line sum, B."""
         return float(self.lines.max())
+
+    def _require_times(self) -> None:
+        """Refuse bytes that take so little time that it is lost beside that of a change."""
+        needed, least = self.busiest / self.rate, _LEAST * self.delta
+        if self.busiest and needed <= least:
+            raise UsageError(
+                f"rate: found {self.rate:g} B/s for {self.busiest:g} B, which takes {needed:g} s; expected "
+                f"more than {least:g} s, or it is lost in rounding beside changes of {self.delta:g} s"
+            )
 
     @cached_property
     def peers(self) -> int:

@@ -15,6 +15,7 @@ __all__ = ["rotate", "slot_length"]
 
 _MOST_SLOTS = 200_000
 _BLOCK = 1024
+_CELLS = 2**23  # planes times moments of change, in what is looked at in one go
 _FINEST = 16
 _SHORTEST = 1e-3  # of a change: far shorter slots would be lost in the rounding of times
 _ROUNDING = 1e-12  # so that what just fits into a slot does
@@ -60,11 +61,13 @@ def slot_length(problem: Problem, slot: float | None, busiest: float, needed: fl
 def _pieces(p: Problem, live: float, stagger: bool) -> Iterator[Pieces]:
     """Blocks of matchings that rotors hold: matching, plane, start and duration; without end."""
     planes = np.arange(p.planes)
+    # Planes that change in turn make a moment each: every slot is planes**2 cells.
+    block = max(2, min(_BLOCK, _CELLS // p.planes**2)) if stagger else _BLOCK
     late = -p.delta if p.first_free else 0.0
     slot, first = live + p.delta, 0
     while True:
-        step = np.arange(first, first + _BLOCK)[:, None]
-        begin = np.broadcast_to(late + step * slot, (_BLOCK, p.planes)).copy()
+        step = np.arange(first, first + block)[:, None]
+        begin = np.broadcast_to(late + step * slot, (block, p.planes)).copy()
         if stagger and p.planes > 1:  # rotor q changes (q + 1) / planes of a slot after the start
             begin = np.where(step == 0, late, (step - 1) * slot + slot * (planes + 1) / p.planes)
         after = begin + slot
@@ -76,7 +79,7 @@ def _pieces(p: Problem, live: float, stagger: bool) -> Iterator[Pieces]:
         yield (
             matching[lit], np.broadcast_to(planes, lit.shape)[lit], start[lit], (after - start)[lit]
         )  # fmt: skip
-        first += _BLOCK
+        first += block
 
 
 def _intervals(

@@ -2,12 +2,17 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 import yaml
 
+from topo_sim.optics.cabling import lay_cables
 from topo_sim.optics.checking import light_faults
+from topo_sim.optics.power import fabric_power
 from topo_sim.optics.site import read_site
+from topo_sim.studies.light_paths import budgets_of_file
 from topo_sim.studies.validating import validate_topology
+from topo_sim.topo.fabric import OCS
 from topo_sim.topo.files import list_shipped, load_topology, save_topology
 
 CIRCUITS = {"generator": "circuit_switched", "endpoints": 16, "ports": 2, "medium": "cpo", "latency": "1 us"}
@@ -86,6 +91,30 @@ def test_shipped_files_have_no_fault(name):
         ),
         (TORUS, {"floor_plan": CLOSE | {"row_pitch": 1e300}}, "optics.floor_plan.row_pitch", "at most 1e+06"),
         (TORUS, {"floor_plan": CLOSE | {"slack": 1e300}}, "optics.floor_plan.slack", "at most 1e+06"),
+        (
+            TORUS | {"latency": "5 us"},
+            {"fibre": "600 m", "media": {"cpo": {"laser": "16 dBm"}}},
+            "optics.fibre",
+            "64 of 64 links of cpo beyond its reach, gpu0->gpu1 of 600 m the longest, expected at most 500",
+        ),
+        (
+            TORUS | {"latency": "1 us"},
+            {"fibre": "300 m"},
+            "fabric",
+            "a latency of 1 us on gpu0->gpu1, expected at least 1.5 us: the signal takes that over 300 m",
+        ),
+        (
+            CIRCUITS,
+            {"circuit_switches": {"generic": {"ports": 8, "spare_ports": 9}}},
+            "optics.circuit_switches.generic",
+            "spare_ports: found 9, expected fewer than the 8 ports",
+        ),
+        (
+            CIRCUITS,
+            {"circuit_switches": {"mine": {"ports": 8, "spare_ports": 8}}},
+            "optics.circuit_switches.mine",
+            "spare_ports: found 8",
+        ),
         (TORUS, {"fibre": "-3 m"}, "optics.fibre", "0 or more"),
         (TORUS, {"passes": 0}, "optics.passes", "at least 1"),
         (TORUS, {"passes": True}, "optics.passes", "found true"),
@@ -108,6 +137,45 @@ def test_each_fault_has_a_place(write, fabric, optics, place, text):
         assert "\n" not in fault
     where = matching[0].split(": ")[1]
     assert where.startswith(place), matching[0]
+
+
+def test_lengths_that_no_one_stated_are_not_checked(write):
+    fast = TORUS | {"latency": "10 ns"}  # the 20 m of the default take 100 ns
+    assert validate_topology(write(fast)) == []
+    assert len(validate_topology(write(fast, {"fibre": "20 m"}))) == 1
+    assert validate_topology(write(fast | {"medium": "copper"}, {"fibre": "20 m"})) == []  # no fibre in it
+    assert validate_topology(write(TORUS, {"fibre": "200 m"})) == []  # 1 us, to the digit
+
+
+@pytest.mark.parametrize(
+    ("name", "device", "needed"),
+    [(name, "mems_palomar", 12.307) for name in list_shipped() if name.startswith("tpu-v4")]
+    + [(f"lite-circuits-{n}", "mems_lumentum", 11.328) for n in (1024, 4096)],
+)
+def test_light_of_shipped_files_passes_the_switches_of_the_real_machine(name, device, needed):
+    topology = load_topology(name)
+    path = next(each for each in budgets_of_file(topology) if each.budget.passes)
+    assert (path.budget.switch, path.budget.passes) == (device, 1)
+    assert path.budget.laser_needed() == pytest.approx(needed, abs=0.002)
+    assert path.budget.closes()
+    assert path.budget.laser.mark == "assumed"
+    assert path.links == (topology.fabric.medium == topology.fabric.media.index(path.budget.medium)).sum()
+    cabling = lay_cables(topology.fabric)
+    assert set(cabling.fibres) == set(np.flatnonzero(topology.fabric.kind == OCS).tolist())
+    assert max(cabling.fibres.values()) <= read_site(topology).circuit_switch.most_ports
+    assert sum(cabling.fibres.values()) == path.links  # two fibres for the two links of a light path
+    watts = fabric_power(topology.fabric, read_site(topology)).watts()["circuit switches"]
+    assert watts == pytest.approx(topology.fabric.circuit_switches * (108 if "palomar" in device else 150))
+
+
+def test_a_pod_larger_than_its_switches_is_refused(write):
+    large = {"generator": "cube_torus", "dims": [16, 16, 20], "latency": "1 us"}
+    optics = {"circuit_switch": "mems_palomar"}
+    (fault,) = validate_topology(write(large, optics))
+    assert "found 160 fibres at ocs0.0 (48 switches have too many), expected at most 128" in fault
+    weak = {"circuit_switch": "mems_palomar", "media": {"pluggable": {"laser": "12 dBm"}}}
+    (fault,) = validate_topology(write(large | {"dims": [4, 4, 4]}, weak))
+    assert "0.31 dB short over 1 pass of mems_palomar" in fault
 
 
 def test_lines_of_places_and_names_of_parameters(write):

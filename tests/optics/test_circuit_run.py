@@ -250,6 +250,27 @@ class TestRefused:
             run_circuits(self.swap, [(0, 1)] * 500, np.ones(500), start, most_edges=100)
 
     @pytest.mark.parametrize(
+        "given",
+        [
+            {"size": [1e19]},
+            {"size": [1e300]},
+            {"size": [1.0], "start": [1e19]},
+            {"size": [1.0], "start": [1e300]},
+            {"size": [1e16, 1e16], "hops": [(0, 1), (1, 0)]},
+        ],
+    )
+    def test_more_periods_than_can_be_counted(self, given):
+        ring = CircuitSchedule([[[1, 0]], [[-1, -1]]], [1.0, 1.0], capacity=1.0, cyclic=True)
+        with pytest.raises(FlowError, match=r"may take .* periods of 2 s, expected at most 9.01e\+15"):
+            run_circuits(ring, **({"hops": [(0, 1)]} | given))
+
+    def test_very_many_periods_end(self):
+        ring = CircuitSchedule([[[1, 2, 0]]], [1.0], capacity=1.0, cyclic=True)
+        assert run_circuits(ring, [(0, 1)], [1e15]).makespan == 1e15
+        once = CircuitSchedule([[[1, 2, 0]]], [1e20], capacity=1.0)
+        assert run_circuits(once, [(0, 1)], [1e19]).makespan == pytest.approx(1e19)
+
+    @pytest.mark.parametrize(
         ("hops", "message"),
         [
             ([(0, 4)], r"hops\[0\]: found ranks \[0, 4\]"),

@@ -1,5 +1,7 @@
 """Topology co-design: strides, coin change, matchings, splits, bounds."""
 
+from collections import Counter
+from dataclasses import replace
 from itertools import permutations
 from math import gcd
 
@@ -178,6 +180,42 @@ def test_nothing_to_send():
     idle = co_design(Demand(6, [], [], []), 0.0, 2, 1e9)
     assert [split.time for split in idle.splits] == [0.0] * 3
     assert idle.best.rings == 2  # among equals the one that joins all
+
+
+def test_among_equals_the_most_rings_win():
+    """Between two ranks every circuit is alike, whatever the last bits of the times say."""
+    for ports in (3, 8):
+        found = co_design(job(2, size=1e9), 1e9, ports, 1e9 / 3)
+        assert found.best.rings == ports
+    first, *others = found.splits
+    noisy = replace(found, splits=(replace(first, demand_time=first.demand_time * (1 - 1e-12)), *others))
+    assert noisy.best.rings == 8
+    faster = replace(found, splits=(replace(first, demand_time=first.demand_time * (1 - 1e-6)), *others))
+    assert faster.best.rings == 0
+
+
+@pytest.mark.parametrize("ports", [1, 2, 5])
+def test_coin_change_uses_all_circuits_between_two_ranks(ports):
+    found = co_design(job(6, size=1e9), 0.0, ports, 1e9, discount=1.0)
+    matched = found.splits[0]  # every matching serves the permutation
+    assert (matched.planes == matched.planes[0]).all()
+    assert matched.routed_time == pytest.approx(1 / ports)
+    assert matched.routed_time == pytest.approx(matched.demand_time)
+
+
+def test_coin_change_against_one_flow_after_the_other():
+    demand = Demand(5, [0, 1, 2, 0], [2, 3, 0, 1], np.array([6.0, 3.0, 5.0, 4.0]))
+    found = co_design(demand, 0.0, 4, 1.0)
+    for split in found.splits[1:]:
+        source, target, amount = demand.pairs()
+        paths = coin_change_paths(split.planes, list(split.strides), source, target)
+        load = Counter()
+        for flow, size in enumerate(amount.tolist()):
+            for circuit in paths[flow].tolist():
+                plane, rank = divmod(circuit, 5)
+                load[rank, int(split.planes[plane, rank])] += size
+        alike = Counter((r, int(t)) for plane in split.planes for r, t in enumerate(plane))
+        assert split.routed_time == pytest.approx(max(load[pair] / alike[pair] for pair in load))
 
 
 def test_islands():

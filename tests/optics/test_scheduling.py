@@ -17,6 +17,7 @@ from topo_sim.optics.scheduling import (
     schedule_demand,
 )
 
+NO_TIME = [{"rate": 1e300}, {"demand": 1e-300}, {"rate": 1e120, "demand": 1e-90}, {"packet_rate": 1e300}]
 RELAYING = ["opera", "rotor_vlb"]
 FITTED = [name for name in SCHEDULERS if name not in (*RELAYING, "rotor")]
 
@@ -317,3 +318,19 @@ def test_the_same_again(name):
     problem = Problem(sparse(12, 5, 1), 50e9, 1e-6, planes=2, packet_rate=1e9)
     first, second = (schedule_demand(problem, name) for _ in range(2))
     assert first.to_dict() == second.to_dict()
+
+
+@pytest.mark.parametrize("change", NO_TIME)
+def test_times_too_short_to_share_are_refused(change):
+    given = {"rate": 1e9, "demand": 1e6} | change
+    demand = (1 - np.eye(8)) * given.pop("demand") / 8
+    with pytest.raises(UsageError, match="expected a time of at least 1e-200 s"):
+        Problem(demand, **given)
+
+
+@pytest.mark.parametrize("name", sorted(SCHEDULERS))
+@pytest.mark.parametrize("given", [{"rate": 1e180}, {"rate": 1e-180}, {"rate": 1e180, "delta": 1e-190}])
+def test_times_at_the_edge_make_schedules(name, given):
+    problem = Problem(draw(6, 1), **given)
+    done = schedule_demand(problem, name)  # checks every certificate
+    assert done.makespan >= done.bound * (1 - 1e-9) > 0

@@ -47,7 +47,10 @@ def test_until_cuts_the_time(tmp_path):
     figure = plot_circuits([schedule, rotor(2)], ["one", "two"], until=25e-6)
     for axes in figure.axes:
         assert axes.get_xlim() == pytest.approx((0, 25))
-    assert figure.axes[0].get_title(loc="left").startswith("one: 1 plane of 8 ports, light 80.0% of the time")
+    title = figure.axes[0].get_title(loc="left")
+    assert title.startswith("one: 1 plane of 8 ports, a plane lit 80.0% and a port 80.0% of the time")
+    assert not any("as high as" in text.get_text() for text in figure.axes[0].texts)  # rows of ports
+    assert any("as high as the share of ports" in text.get_text() for text in figure.axes[1].texts)
     for suffix in ("png", "svg", "pdf"):
         figure.savefig(tmp_path / f"a.{suffix}")
 

@@ -9,6 +9,7 @@ from click.testing import CliRunner
 
 from topo_sim.base import UnknownNameError, UsageError
 from topo_sim.cli import main
+from topo_sim.report.light_plot import plot_media
 from topo_sim.studies.light_paths import budget_of, budgets_of_file
 from topo_sim.studies.media import list_media, numbers
 from topo_sim.topo.files import load_topology
@@ -33,6 +34,57 @@ def test_names_levels_and_dies():
     found = list_media(die=814e-6)
     for whole, quarters in found.shorelines:
         assert quarters.bandwidth.typical / whole.bandwidth.typical == pytest.approx(2.0)
+
+
+def test_a_budget_tells_of_reach():
+    near, far = budget_of("cpo", length=500.0), budget_of("cpo", length=501e3)
+    assert (near.beyond_reach, far.beyond_reach, far.to_dict()["reach_m"]) == (False, True, 500.0)
+    said = "is beyond the reach of cpo, 500 m"
+    assert said in run("budget", "--medium", "cpo", "--length", "501 m").output
+    assert said not in run("budget", "--medium", "cpo", "--length", "500 m").output
+
+
+def test_a_loss_is_passed_once_unless_told_otherwise():
+    found = budget_of("cpo", loss="2 dB")
+    assert (found.budget.passes, dict(found.budget.waterfall())["circuit switch"]) == (
+        1,
+        pytest.approx(dict(found.budget.waterfall())["fibre"] - 2),
+    )
+    assert budget_of("cpo", loss="2 dB", passes=3).budget.passes == 3
+    done = run("budget", "--medium", "cpo", "--loss", "2 dB", "--passes", 0)
+    assert done.exit_code == 2
+    assert "loss: found 2 dB of a circuit switch that is passed 0 times" in done.output
+
+
+@pytest.mark.parametrize("term", ["margin=", "margin=  "])
+def test_a_term_without_a_value_is_refused(term):
+    done = run("budget", "--medium", "cpo", "--term", term)
+    assert done.exit_code == 2
+    assert "--term: found margin= without a value, expected one" in done.output
+
+
+def test_huge_laser_powers_are_readable():
+    done = run("budget", "--medium", "cpo", "--switch", "mems_palomar", "--loss", "180 dB")
+    assert done.exit_code == 0
+    factors = [word[1:] for word in done.output.split() if word.startswith("x") and word[1:2].isdigit()]
+    assert factors
+    assert all(len(factor) <= 9 for factor in factors)
+    assert any("e+" in factor for factor in factors)
+
+
+def test_areas_of_dies_have_a_unit():
+    done = run("media", "--die", "0")
+    assert done.exit_code == 2
+    assert "area: found 0.0 m2, expected more than 0 and at most 1 m2" in done.output
+
+
+@pytest.mark.parametrize("level", ["low", "typical", "high"])
+def test_the_picture_and_the_table_of_switches_show_the_same_ports(level):
+    found = list_media(level)
+    texts = {text.get_text() for axes in plot_media(found).axes for text in axes.texts}
+    for name in ("liquid_crystal", "silicon_photonic_mems", "mems_palomar"):
+        switch = found.optics.circuit_switch(name)
+        assert any(text.startswith(f"{switch.ports.at(level):.0f} ports") for text in texts), (name, texts)
 
 
 def test_a_file_and_its_budgets():

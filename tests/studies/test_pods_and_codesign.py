@@ -96,6 +96,48 @@ def test_bad_codesign(change, message):
         study_codesign(**({"demand": "stencil", "endpoints": 4, "ports": 2} | change))
 
 
+@pytest.mark.parametrize("size", [1e-300, 1e-101, 1e101])
+def test_sizes_that_no_arithmetic_holds(size, recwarn):
+    for change in ({"demand_size": size}, {"all_reduce": size}, {"endpoint_rate": size}):
+        with pytest.raises(UsageError, match=r"expected .*1e-100 to 1e\+100"):
+            study_codesign(**({"demand": "stencil", "endpoints": 4, "ports": 2} | change))
+    assert not recwarn.list
+    done = run("codesign", "--endpoints", 4, "--ports", 2, "--rate", 0)
+    assert "rate: found 0.0, expected a number from 1e-100" in done.output
+
+
+def test_sizes_at_the_edge_make_no_noise(recwarn):
+    for size in (1e-99, 1e99):
+        sizes = {"demand_size": size, "all_reduce": size}
+        found = study_codesign("stencil", endpoints=4, ports=2, **sizes).design
+        assert 0 < found.bound <= found.best.time < np.inf
+    assert not recwarn.list
+
+
+def test_many_strides_stay_narrow():
+    text = to_text(codesign_tables(study_codesign("stencil", endpoints=12, ports=12)), 500)
+    assert "1x3 5x3 7x3 11x3" in text
+    assert max(map(len, text.splitlines())) < 160
+
+
+def test_a_full_pod_has_no_free_cube():
+    done = run("pods", "--slice", "16x16x16", "--slice", "4x4x4")
+    assert done.exit_code == 0, done.output
+    words = [" ".join(line.split()) for line in done.output.splitlines()]
+    assert "free none" in words
+    assert any("refused: 1 cube asked for, too few free" in line for line in words)
+
+
+def test_a_failed_switch_is_never_passed_over():
+    done = run("pods", "--fail-switch", "z1")
+    assert done.exit_code == 2
+    assert "switch: found z1 failed and no slice" in done.output
+    done = run("pods", "--cubes", 1, "--slice", "4x4x4", "--fail-cube", 0, "--fail-switch", "z1")
+    assert done.exit_code == 0
+    assert "z1 failed: no slice is placed" in done.output
+    assert "in 1 cube of side 4" in done.output
+
+
 def test_pictures(pod, tmp_path):
     for figure in (
         plot_pod(pod),

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from topo_sim.base import FaultsError
-from topo_sim.topo import Fabric, circuit_banks, cube_torus, load_fabric, torus, twisted_torus
+from topo_sim.topo import Fabric, bisection, circuit_banks, cube_torus, load_fabric, torus, twisted_torus
 from topo_sim.topo.generators.circuit_banks import banks_of
 
 
@@ -97,7 +97,8 @@ def test_cube_torus_is_a_torus(dims, side, twisted):
     fabric = cube_torus(dims, side=side, twisted=twisted)
     for name in ("link_source", "link_target", "capacity", "latency"):
         assert np.array_equal(getattr(fabric, name), getattr(made, name)), name
-    assert (fabric.structure, fabric.cables, fabric.routing) == (made.structure, made.cables, made.routing)
+    assert (fabric.structure, fabric.routing) == (made.structure, made.routing)
+    assert fabric.cables == made.cables + fabric.links // side // 2  # two fibres per light path
     assert fabric.exact_bisection == made.exact_bisection
     optical = fabric.medium == fabric.media.index("pluggable")
     assert Counter(optical.tolist()) == {True: fabric.links // side, False: fabric.links // side * (side - 1)}
@@ -105,6 +106,55 @@ def test_cube_torus_is_a_torus(dims, side, twisted):
     for link in np.flatnonzero(~optical).tolist():  # inside a cube
         u, v = fabric.link_source[link], fabric.link_target[link]
         assert all(x[u] // side == x[v] // side for x in coordinates)
+
+
+@pytest.mark.parametrize(
+    ("dims", "side", "twisted"),
+    [((4, 4, 4), 4, False), ((8, 4, 12), 4, False), ((4, 4, 8), 4, True), ((3, 6), 3, False)],
+)
+def test_light_of_a_cube_torus_passes_the_switches_of_its_pod(dims, side, twisted):
+    fabric = cube_torus(dims, side=side, twisted=twisted, bandwidth=2.0, latency=1e-6, between_latency=3e-6)
+    graph, axes, cubes = fabric.graph, len(dims), fabric.ranks // side ** len(dims)
+    assert list(graph) == list(fabric.names)
+    compiled = Fabric.from_graph(graph)
+    assert (compiled.circuit_switches, compiled.cables) == (fabric.circuit_switches, fabric.cables)
+    assert fabric.circuit_switches == axes * side ** (axes - 1)
+    columns = ("link_source", "link_target", "capacity", "latency")
+    each = [sorted(zip(*(getattr(f, c).tolist() for c in columns), strict=True)) for f in (compiled, fabric)]
+    assert np.allclose(each[0], each[1], rtol=1e-12)
+    at = np.array(np.unravel_index(np.arange(fabric.ranks), dims, order="F")).T
+    seen = set()
+    for node, data in graph.nodes(data=True):
+        if data["kind"] == "gpu":
+            assert graph.degree(node) == 2 * axes
+            continue
+        assert graph.degree(node) == len(data["circuits"]) == 2 * cubes  # ports: upper and lower faces
+        # One axis and one place on the face: all that a switch of a TPU v4 pod joins.
+        pairs = [(int(a[3:]), int(b[3:])) for a, b in data["circuits"][::2]]
+        assert [(int(b[3:]), int(a[3:])) for a, b in data["circuits"][1::2]] == pairs
+        inside = {tuple(at[u] % side) for u, _ in pairs}, {tuple(at[v] % side) for _, v in pairs}
+        (up,), (down,) = inside
+        axis = next(d for d in range(axes) if up[d] != down[d])
+        assert (up[axis], down[axis]) == (side - 1, 0)
+        rest = tuple(x for d, x in enumerate(up) if d != axis)
+        assert rest == tuple(x for d, x in enumerate(down) if d != axis)
+        seen.add((axis, rest))
+    assert len(seen) == fabric.circuit_switches
+
+
+@pytest.mark.parametrize("cube", ["4x4x4", "4x4x8", "4x4x8-twisted", "8x8x16", "8x8x16-twisted", "16x16x16"])
+def test_shipped_slices_of_tpu_v4(cube):
+    fabric = load_fabric(f"tpu-v4-{cube}")
+    assert fabric.circuit_switches == 48
+    optical = fabric.medium == fabric.media.index("pluggable")
+    assert optical.sum() == 2 * 48 * fabric.ranks // 64  # 48 light paths per cube
+    assert fabric.cables == fabric.links // 2 + optical.sum() // 2
+
+
+def test_bisection_does_not_see_circuit_switches():
+    found = bisection(cube_torus((4, 4, 8), twisted=True))
+    assert found == bisection(twisted_torus((4, 4, 8)))
+    assert found.low > 0
 
 
 def test_cube_torus_latencies():

@@ -2,12 +2,13 @@
 
 from collections.abc import Iterator, Sequence
 from math import prod
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from topo_sim.base import Rate, Time
-from topo_sim.topo.fabric import GPU
+from topo_sim.topo.fabric import GPU, OCS, Fabric
 from topo_sim.topo.generators.common import (
     Cables,
     Parts,
@@ -36,6 +37,43 @@ def _runs(
     for first, last in zip(starts, [*starts[1:], len(lower)], strict=True):
         delay, medium = kinds[int(between[first])]
         yield Cables(lower[first:last], upper[first:last], rate, delay, medium)
+
+
+def _names(endpoints: int, axes: int, face: int) -> list[str]:
+    return [f"gpu{i}" for i in range(endpoints)] + [
+        f"ocs{axis}.{place}" for axis in range(axes) for place in range(face)
+    ]
+
+
+def _switches(lattice: Lattice, side: int) -> NDArray[np.int64]:
+    """Circuit switch of every cable in order, by axis and place on the face; -1 inside a cube."""
+    at = [x % side for x in lattice.coordinates(np.arange(lattice.endpoints, dtype=np.int64))]
+    found = []
+    for axis, along in enumerate(at):
+        others = [*at[:axis], *at[axis + 1 :]]
+        place = sum((x * side**i for i, x in enumerate(others)), np.zeros_like(along))
+        found.append(np.where(along == side - 1, axis * side ** len(others) + place, -1))
+    return np.concatenate(found)
+
+
+def _graph(lattice: Lattice, side: int, fabric: Fabric) -> Any:
+    """Build the wiring: cables inside cubes, fibres from their faces to switches, and the circuits there."""
+    import networkx as nx
+
+    graph, names, gpus = nx.MultiGraph(name=fabric.name), fabric.names, lattice.endpoints
+    graph.add_nodes_from(names[:gpus], kind="gpu")
+    graph.add_nodes_from((name, {"kind": "ocs", "circuits": []}) for name in names[gpus:])
+    columns = (fabric.link_source, fabric.link_target, fabric.capacity, fabric.latency, fabric.medium)
+    cables = zip(*(column[::2].tolist() for column in columns), strict=True)
+    for (u, v, rate, delay, medium), switch in zip(cables, _switches(lattice, side).tolist(), strict=True):
+        a, b, look = names[u], names[v], {"bandwidth": rate, "medium": fabric.media[medium]}
+        if switch < 0:
+            graph.add_edge(a, b, latency=delay, **look)
+        else:
+            ocs = names[gpus + switch]
+            graph.nodes[ocs]["circuits"] += [(a, b), (b, a)]
+            graph.add_edges_from(((a, ocs), (b, ocs)), latency=delay / 2, **look)
+    return graph
 
 
 @generator("cube_torus")
@@ -75,8 +113,15 @@ def cube_torus(
     Returns
     -------
     Fabric
-        With the links of `torus` or `twisted_torus`, in their order. The circuit switches, which a slice
-        shares with others of its pod, are not part of it.
+        With the links of `torus` or `twisted_torus`, in their order. Its graph holds the circuit switches,
+        the fibres and the circuits.
+
+    Notes
+    -----
+    A circuit switch for every place on the face of a cube, along each axis: it joins that place on the upper
+    face of any cube to the same place on the lower face of any other, or of the same one. So it takes two
+    fibres per cube, each carrying both ways. A slice shares the switches with others of its pod, whose
+    fibres are not counted here.
 
     References
     ----------
@@ -84,11 +129,12 @@ def cube_torus(
 
     Examples
     --------
-    Of the 3 cables per chip of a cube closed on itself, 144 are inside and 48 leave a face:
+    Of the 3 links per chip of a cube closed on itself, 144 are cables inside, and 48 are light paths of two
+    fibres each, one through each of 3 * 16 circuit switches:
 
     >>> fabric = cube_torus((4, 4, 4))
-    >>> fabric.cables, int(np.sum(fabric.medium == fabric.media.index("pluggable"))) // 2
-    (192, 48)
+    >>> fabric.links // 2, fabric.cables, fabric.circuit_switches
+    (192, 240, 48)
     """
     sizes = as_tuple("dims", dims)
     require(
@@ -115,9 +161,9 @@ def cube_torus(
     far = delay if between_latency is None else read("between_latency", between_latency)
     node = np.arange(lattice.endpoints, dtype=np.int64)
     axes = zip(range(len(lengths)), lattice.coordinates(node), strict=True)
-    longest = max(lengths)
+    longest, face = max(lengths), side ** (len(lengths) - 1)
     return Parts(
-        kind=np.full(len(node), GPU, dtype=np.int8),
+        kind=np.repeat(np.array([GPU, OCS], dtype=np.int8), [len(node), len(lengths) * face]),
         links=[
             bundle
             for axis, at in axes
@@ -129,7 +175,9 @@ def cube_torus(
                 ((delay, medium), (far, between_medium)),
             )
         ],
-        names=lambda: [f"gpu{i}" for i in range(lattice.endpoints)],
+        names=lambda: _names(lattice.endpoints, len(lengths), face),
+        cables=len(lengths) * (len(node) + len(node) // side),
+        make_graph=lambda fabric: _graph(lattice, side, fabric),
         structure=lattice if twisted else grid,
         endpoints_forward=True,
         routing="ecmp_split" if twisted else "dimension_order",

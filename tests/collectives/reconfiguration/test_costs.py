@@ -225,3 +225,10 @@ def test_candidates_must_fit():
         circuit_profile(build_schedule("all_reduce", "nvls", 8, 1e6), Circuits())
     with pytest.raises(CollectiveError, match="step 0 cannot be carried by the configuration that is set"):
         circuit_profile(bruck(8, 1e6), Circuits(), base=ring(8, stride=2)).plan(policy="never")
+
+
+@pytest.mark.parametrize("value", ["x", 1, 0, None, "true"])
+def test_first_free_is_true_or_false(value):
+    with pytest.raises(UsageError, match=r"first_free: found .* expected true or false"):
+        Circuits(first_free=value)
+    assert Circuits(first_free=np.True_).first_free
