@@ -53,8 +53,8 @@ def fit_sides(area: float) -> tuple[float, float]:
 
     Examples
     --------
-    >>> fit_sides(400e-6), fit_sides(780e-6)
-    ((0.02, 0.02), (0.026, 0.03))
+    >>> fit_sides(400e-6), fit_sides(26e-3 * 32e-3)
+    ((0.02, 0.02), (0.026, 0.032))
     """
     if area > RETICLE[0] * RETICLE[1] * (1 + TOUCH):
         raise UsageError(

@@ -33,7 +33,7 @@ _SETTINGS: Mapping[str, Mapping[str, float]] = {
     "negative_binomial": {"a": 3.0},
 }
 _MOST = 1e6
-MOST_DEFECTS = 1e8  # 1/m2, or 10,000 per cm2: not one die of a square millimetre would work
+MOST_DEFECTS = 1e10  # 1/m2, or a million per cm2: not one die of a square millimetre would work
 DEFAULT_MODELS = (
     *("poisson", "murphy", "rectangular", "moore", "seeds", "bose_einstein@layers=10"),
     *("negative_binomial@a=3", "negative_binomial@a=10"),

@@ -35,7 +35,10 @@ def young_interval(write: float, between: float) -> float:
     """
     delta = check_number(write, "time to write a checkpoint")
     mean = check_number(between, "time between interruptions", positive=True)
-    return math.sqrt(2) * math.sqrt(delta) * math.sqrt(mean)  # a product could overflow
+    product = 2 * delta * mean
+    if 0 < product < math.inf:
+        return math.sqrt(product)
+    return math.sqrt(2) * math.sqrt(delta) * math.sqrt(mean)  # where the product leaves the floats
 
 
 def daly_interval(write: float, between: float) -> float:
