@@ -21,7 +21,17 @@ _BINARY = {f"{p}i": 1024.0 ** (i + 1) for i, p in enumerate(["K", "M", "G", "T",
 
 _SIZES = {p + unit: f * s for p, f in (_SI | _BINARY).items() for unit, s in (("B", 1), ("b", 1 / 8))}
 _RATES = {f"{name}{per}": factor for name, factor in _SIZES.items() for per in ("/s", "ps")}
-_TIMES = {p + "s": f for p, f in ({"": 1.0} | _SMALL).items()} | {"min": 60.0, "h": 3600.0}
+_YEAR = 8760 * 3600.0
+_LONG = {
+    "min": 60.0,
+    "h": 3600.0,
+    "d": 86400.0,
+    "day": 86400.0,
+    "days": 86400.0,
+    "year": _YEAR,
+    "years": _YEAR,
+}
+_TIMES = {p + "s": f for p, f in ({"": 1.0} | _SMALL).items()} | _LONG
 _LENGTHS = {"m": 1.0, "km": 1e3, "cm": 1e-2, "mm": 1e-3, "um": 1e-6, "nm": 1e-9}
 _WATTS = {p + "W": f for p, f in (_SI | _SMALL).items()}
 _JOULES = {p + "J": f for p, f in (_SI | _SMALL).items()}
@@ -31,7 +41,6 @@ _DENSITIES = {f"{name}/{per}": f / m for name, f in _RATES.items() for per, m in
 _COMPUTE = {p + unit: f for p, f in _SI.items() for unit in ("FLOPS", "FLOP/s")}
 _HERTZ = {p + "Hz": f for p, f in _SI.items()}
 _MONEY = {p + unit: f for p, f in {"": 1.0, "k": 1e3, "M": 1e6}.items() for unit in ("$", "USD")}
-_YEAR = 8760 * 3600.0
 _FAILURES = {"FIT": 1e-9 / 3600, "/h": 1 / 3600, "/year": 1 / _YEAR, "/s": 1.0}
 
 KINDS: Mapping[str, tuple[Mapping[str, float], str]] = {

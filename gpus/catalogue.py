@@ -1,8 +1,8 @@
 """What GPUs are: one record per type, every number a range with its source and how sure it is."""
 
-import math
 import re
 from collections.abc import Iterable, Mapping
+from fractions import Fraction
 from functools import lru_cache
 from os import PathLike
 from types import MappingProxyType
@@ -12,6 +12,7 @@ from pydantic import Field, field_validator, model_validator
 
 from topo_sim.base.errors import UnknownNameError, UsageError
 from topo_sim.base.files import Range, Ranged, Record, read_catalogue, suggest
+from topo_sim.gpus.reticle import check_reticle, fit_sides
 
 __all__ = ["Gpu", "find_gpu", "load_gpus"]
 
@@ -28,6 +29,7 @@ _Clock = Annotated[Range, Ranged("frequency", above=True)]
 _Power = Annotated[Range, Ranged("power", above=True)]
 _Share = Annotated[Range, Ranged("share", most=1.0)]
 _Count = Annotated[Range, Ranged("number", least=1.0)]
+_Pieces = Annotated[Range, Ranged("number", least=1.0, most=256.0)]
 
 
 class Gpu(Record):
@@ -54,7 +56,7 @@ class Gpu(Record):
     )
     sm_share: _Share | None = Field(None, description="share of a die's area that is SMs")
     clock: _Clock | None = Field(None, description="at which the peak is reached")
-    dies: _Count = Field(
+    dies: _Pieces = Field(
         Range(1.0, 1.0, 1.0, "one unless said otherwise", "assumed"), description="compute dies per package"
     )
     die_area: _Area | None = Field(None, description="of one compute die")
@@ -63,7 +65,7 @@ class Gpu(Record):
     other_silicon: _Area | None = Field(
         None, description="of dies in the package that are no compute dies, all together"
     )
-    hbm_stacks: _Count | None = Field(None, description="memory stacks in the package")
+    hbm_stacks: _Pieces | None = Field(None, description="memory stacks in the package")
     memory_per_stack: _Size | None = Field(None, description="memory of one stack")
     tdp: _Power | None = Field(None, description="thermal design power")
     idle_power: _Power | None = Field(None, description="power without work")
@@ -101,6 +103,13 @@ class Gpu(Record):
             if abs(sides / self.die_area.typical - 1) > _SIDES:
                 area = f"{sides * 1e6:.4g} mm2 from its sides and {self.die_area.typical * 1e6:.4g} mm2"
                 raise ValueError(f"die_area: found {area}, expected the same within {_SIDES:.0%}")
+        try:
+            if self.die_width and self.die_height:
+                check_reticle(self.die_width.typical, self.die_height.typical)
+            elif self.die_area:
+                fit_sides(self.die_area.typical)
+        except UsageError as error:
+            raise ValueError(str(error)) from None
         if self.idle_power and self.tdp and self.idle_power.typical > self.tdp.typical:
             raise ValueError("idle_power: found more than tdp, expected at most that")
         return self
@@ -176,15 +185,14 @@ class Gpu(Record):
         return self.tdp.typical / self.silicon if self.tdp and self.silicon else None
 
     def sides(self, what: str) -> tuple[float, float]:
-        """Return width and height of a die, m; a square of its area where they are not known."""
+        """Return width and height of a die, m; of its area and about square where they are not known."""
         if self.die_width and self.die_height:
             return self.die_width.typical, self.die_height.typical
-        side = math.sqrt(self.need("die_area", what).typical)
-        return side, side
+        return fit_sides(self.need("die_area", what).typical)
 
     def scaled(
         self,
-        share: float,
+        share: float | Fraction | str,
         *,
         compute: float = 1.0,
         memory_bandwidth: float = 1.0,
@@ -195,8 +203,8 @@ class Gpu(Record):
 
         Parameters
         ----------
-        share : float
-            Of the dies: 1/4 for a Lite-GPU.
+        share : float, Fraction or str
+            Of the dies: 1/4 for a Lite-GPU; text is a number or a fraction, "1/4".
         compute, memory_bandwidth, network : float
             Factors on top of the share.
         name : str, optional

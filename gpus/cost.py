@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from topo_sim.base.errors import UsageError
+from topo_sim.base.errors import UnknownNameError, UsageError
 from topo_sim.base.files import Range
+from topo_sim.base.registry import nearest
 from topo_sim.gpus.catalogue import Gpu
 from topo_sim.gpus.harvest import Salvage, die_yield, harvested
 from topo_sim.gpus.prices import Bill, Prices
@@ -118,7 +119,8 @@ def dies_per_wafer(gpu: Gpu, costing: Costing) -> float:
     if costing.count == "placement":
         return float(placed.dies)
     if costing.count not in FORMULAS:
-        FORMULAS[costing.count]  # raises with the nearest names
+        near = nearest(costing.count, ["placement", *FORMULAS])
+        raise UnknownNameError(f'unknown count of dies per wafer "{costing.count}": {near}')
     whole = math.sqrt(gpu.need("die_area", "dies per wafer").typical / (width * height))
     count = dies_by_formula(costing.count, width * whole, height * whole, costing.wafer)
     if count <= 0:
@@ -196,6 +198,11 @@ def _die(gpu: Gpu, prices: Prices, values: Values, costing: Costing) -> Any:
         )
         good = harvested(costing.model, x, part, salvage.made, salvage.needed)
         good = good if np.ndim(density) or np.ndim(share) else float(good[0])
+    if not np.all(good > 0):
+        worst = float(np.max(density)) / 1e4
+        raise UsageError(
+            f"{gpu.name}: found no die that works at {worst:g} defects per cm2, expected fewer defects"
+        )
     return values[f"wafer {process}"] / (dies_per_wafer(gpu, costing) * good)
 
 
@@ -293,6 +300,11 @@ def package_bill(
     bill["test and assembly"] = values["test_and_assembly"] * size
     engines = 1 if link.startswith(_INSIDE) else 0
     good = values["placement_yield"] ** (dies + stacks + engines) * values["final_test"]
+    if not np.all(good > 0):
+        raise UsageError(
+            f"{gpu.name}: found no package of {dies + stacks:g} dies and stacks that passes at this "
+            "placement_yield and final_test, expected higher ones"
+        )
     inside = sum(bill[line] for line in ("dies", "memory", "interposer", "substrate", "test and assembly"))
     inside = inside + (bill["links"] if engines else 0.0)
     bill["lost in assembly"] = inside * (1 / good - 1)

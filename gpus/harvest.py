@@ -12,7 +12,7 @@ from scipy.optimize import brentq
 from scipy.special import betainc, erfcinv, erfinv, gammainccinv, gammaincinv
 
 from topo_sim.base.errors import UsageError
-from topo_sim.gpus.yields import YieldModel, check_area, check_density
+from topo_sim.gpus.yields import MOST_DEFECTS, YieldModel, check_area, check_density
 
 __all__ = ["Salvage", "densities", "density_for_gain", "die_yield", "harvested"]
 
@@ -184,9 +184,12 @@ def die_yield(model: YieldModel, area: Any, density: Any, salvage: Salvage | Non
     >>> round(h100, 3), round(lite, 3), round(lite / h100, 2)
     (0.722, 0.922, 1.28)
     """
-    check_area(float(area))
-    mean = np.atleast_1d(np.asarray(density, dtype=np.float64))
-    for wrong in mean[~(np.isfinite(mean) & (mean >= 0))][:1]:
+    check_area(area)
+    try:
+        mean = np.atleast_1d(np.asarray(density, dtype=np.float64))
+    except (TypeError, ValueError):
+        raise UsageError(f"defect density: found {density!r}, expected numbers of 1/m2") from None
+    for wrong in mean[~((mean >= 0) & (mean <= MOST_DEFECTS))][:1]:
         check_density(float(wrong))
     if salvage is None or salvage.share == 0:
         found = model(area * mean)
@@ -271,10 +274,14 @@ def density_for_gain(
         raise UsageError(f"gain: found {gain:g}, expected a finite number above 1")
     check_area(area), check_area(reference)
 
+    def of(size: float, density: Array, parts: Salvage | None) -> Array:
+        if parts is None or parts.share == 0:
+            return model(size * density)
+        return harvested(model, size * density, np.full(density.shape, parts.share), parts.made, parts.needed)
+
     def excess(log_density: Any) -> Any:
         density = np.exp(np.atleast_1d(log_density))
-        mine = die_yield(model, area, density, salvage)
-        theirs = die_yield(model, reference, density, reference_salvage)
+        mine, theirs = of(area, density, salvage), of(reference, density, reference_salvage)
         with np.errstate(divide="ignore", invalid="ignore"):
             return np.where(theirs > 1e-280, mine / theirs, np.nan) - gain
 

@@ -9,6 +9,7 @@ from topo_sim.base.errors import UnknownNameError, UsageError
 from topo_sim.base.files import Range, Ranged, Record, read_catalogue, suggest
 from topo_sim.base.registry import nearest
 from topo_sim.gpus.catalogue import Gpu
+from topo_sim.gpus.yields import MOST_DEFECTS
 
 __all__ = ["Bill", "LinkPrice", "Prices", "Process", "load_prices"]
 
@@ -22,8 +23,8 @@ class Process(Record):
     """A process: what a wafer costs, and how many defects it has."""
 
     nodes: tuple[str, ...]
-    wafer: _Money
-    defect_density: Annotated[Range, Ranged("defect density")]
+    wafer: Annotated[Range, Ranged("money", above=True)]
+    defect_density: Annotated[Range, Ranged("defect density", most=MOST_DEFECTS)]
 
 
 class LinkPrice(Record):
@@ -83,7 +84,7 @@ class Prices:
         for process in self.processes.values():
             if wanted in (process.name.casefold(), *(node.casefold() for node in process.nodes)):
                 return process
-        nodes = [node for process in self.processes.values() for node in process.nodes]
+        nodes = list(dict.fromkeys(node for process in self.processes.values() for node in process.nodes))
         raise UnknownNameError(
             f'{gpu.name}: no prices for the process "{gpu.process}": {suggest(gpu.process, nodes)} '
             "(or add it to a file with processes:)"

@@ -2,10 +2,12 @@
 
 import math
 from fractions import Fraction
+from numbers import Real
 from typing import TYPE_CHECKING
 
 from topo_sim.base.errors import UsageError
 from topo_sim.base.files import Range
+from topo_sim.gpus.reticle import check_reticle
 
 if TYPE_CHECKING:
     from topo_sim.gpus.catalogue import Gpu
@@ -36,8 +38,8 @@ def read_share(text: str) -> float:
         raise UsageError(f'share: found "{text}", expected a number or a fraction such as 1/4') from None
 
 
-def _factor(value: float, name: str) -> float:
-    number = float(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else math.nan
+def _factor(value: object, name: str) -> float:
+    number = math.nan if isinstance(value, bool) or not isinstance(value, Real) else float(value)
     if not 0 < number <= _MOST:
         raise UsageError(f"{name}: found {value!r}, expected a number above 0 and at most {_MOST:g}")
     return number
@@ -81,14 +83,19 @@ def _name(gpu: "Gpu", share: Fraction, factors: dict[str, float]) -> str:
 
 
 def scale(
-    gpu: "Gpu", share: float, compute: float, memory_bandwidth: float, network: float, name: str | None
+    gpu: "Gpu",
+    share: float | Fraction | str,
+    compute: float,
+    memory_bandwidth: float,
+    network: float,
+    name: str | None,
 ) -> "Gpu":
     """Derive a GPU whose dies are a share of another's.
 
     Parameters
     ----------
     gpu : Gpu
-    share : float
+    share : float, Fraction or str
         Of the dies.
     compute, memory_bandwidth, network : float
         Factors on top of the share; `compute` is a change of clock.
@@ -102,7 +109,8 @@ def scale(
     Raises
     ------
     UsageError
-        If a factor is no number above 0, or the share does not leave whole SMs.
+        If a factor is no number above 0, or the share does not leave whole SMs, or dies grow larger than
+        the reticle.
 
     Notes
     -----
@@ -120,9 +128,10 @@ def scale(
     >>> half.dies.typical, half.die_area.typical == load_gpus()["b200"].die_area.typical
     (1.0, True)
     """
-    exact = Fraction(_factor(share, "share")).limit_denominator(_LARGEST_DENOMINATOR)
+    wanted = read_share(share) if isinstance(share, str) else share
+    exact = Fraction(_factor(wanted, "share")).limit_denominator(_LARGEST_DENOMINATOR)
     if exact <= 0:
-        raise UsageError(f"share: found {share:g}, expected at least 1/{_LARGEST_DENOMINATOR}")
+        raise UsageError(f"share: found {float(wanted):g}, expected at least 1/{_LARGEST_DENOMINATOR}")
     factors = {
         "compute": _factor(compute, "compute"),
         "memory": _factor(memory_bandwidth, "memory_bandwidth"),
@@ -142,6 +151,8 @@ def scale(
         made[key] = _times(getattr(gpu, key), size * factors[factor], f"{source} x{factors[factor]:g}")
     made["sms"] = _whole(gpu.sms, exact, gpu.name, source)
     made["dies"] = _exactly(dies, source)
+    if gpu.die_area:
+        check_reticle(*(side * math.sqrt(area) for side in gpu.sides("its share")))
     made |= _shape(gpu, area, source) | _parts(gpu, exact, source)
     if gpu.clock and factors["compute"] != 1:
         made["clock"] = _times(gpu.clock, factors["compute"], f"derived from {gpu.name}")

@@ -10,14 +10,14 @@ from numpy.typing import NDArray
 
 from topo_sim.base.errors import UsageError
 from topo_sim.base.registry import Registry
+from topo_sim.gpus.reticle import RETICLE, check_reticle
+from topo_sim.gpus.reticle import TOUCH as _TOUCH
 
 __all__ = ["FORMULAS", "RETICLE", "Placement", "Wafer", "dies_by_formula", "place_dies"]
 
 Array = NDArray[np.float64]
-RETICLE = (26e-3, 33e-3)
 MOST_DIES = 200_000
 MOST_CORNERS = 400  # up to here every crossing of their rims is tried
-_TOUCH = 1e-9  # m: dies that touch the edge are on the wafer
 FORMULAS: Registry[Callable[["Wafer", float, float], float]] = Registry("formula for dies per wafer")
 
 
@@ -282,11 +282,7 @@ def place_dies(width: float, height: float, wafer: Wafer | None = None) -> Place
     """
     wafer = wafer or Wafer()
     _check(width, height)
-    if max(width, height) > RETICLE[1] + _TOUCH or min(width, height) > RETICLE[0] + _TOUCH:
-        found = f"a die of {width * 1e3:g} x {height * 1e3:g} mm"
-        raise UsageError(
-            f"reticle: found {found}, expected at most 26 x 33 mm, which is what one exposure can hold"
-        )
+    check_reticle(width, height)
     radius, die, pitch = wafer.radius, (width, height), (width + wafer.street, height + wafer.street)
     if math.pi * radius**2 / (pitch[0] * pitch[1]) > MOST_DIES:
         raise UsageError(f"die: found {width * 1e3:g} x {height * 1e3:g} mm, expected a larger one")

@@ -7,6 +7,7 @@ model is the law of that density (`topo_sim.gpus.harvest` draws on it). Yield is
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,15 @@ from numpy.typing import NDArray
 from topo_sim.base.errors import UsageError
 from topo_sim.base.registry import Registry, nearest
 
-__all__ = ["DEFAULT_MODELS", "YIELDS", "YieldModel", "check_area", "check_density", "yield_model"]
+__all__ = [
+    "DEFAULT_MODELS",
+    "MOST_DEFECTS",
+    "YIELDS",
+    "YieldModel",
+    "check_area",
+    "check_density",
+    "yield_model",
+]
 
 Array = NDArray[np.float64]
 YIELDS: Registry[Callable[..., Array]] = Registry("yield model")
@@ -24,6 +33,7 @@ _SETTINGS: Mapping[str, Mapping[str, float]] = {
     "negative_binomial": {"a": 3.0},
 }
 _MOST = 1e6
+MOST_DEFECTS = 1e10  # 1/m2, or a million per cm2: not one die of a square millimetre would work
 DEFAULT_MODELS = (
     *("poisson", "murphy", "rectangular", "moore", "seeds", "bose_einstein@layers=10"),
     *("negative_binomial@a=3", "negative_binomial@a=10"),
@@ -177,15 +187,19 @@ def _setting(model: str, key: str, value: str) -> float:
     return number
 
 
-def check_area(area: float, what: str = "area") -> float:
+def check_area(area: Any, what: str = "area") -> float:
     """Return an area, m2, or refuse one that no die has."""
-    if not (math.isfinite(area) and area > 0):
-        raise UsageError(f"{what}: found {area * 1e6:g} mm2, expected an area above 0")
-    return area
+    usable = isinstance(area, Real) and not isinstance(area, bool)
+    if not (usable and math.isfinite(area) and area > 0):
+        found = f"{float(area) * 1e6:g} mm2" if usable else repr(area)
+        raise UsageError(f"{what}: found {found}, expected an area above 0")
+    return float(area)
 
 
-def check_density(density: float) -> float:
+def check_density(density: Any) -> float:
     """Return a defect density, 1/m2, or refuse one that no wafer has."""
-    if not (math.isfinite(density) and density >= 0):
-        raise UsageError(f"defect density: found {density / 1e4:g} /cm2, expected a finite one of 0 or more")
-    return density
+    usable = isinstance(density, Real) and not isinstance(density, bool)
+    if not (usable and 0 <= density <= MOST_DEFECTS):
+        found = f"{float(density) / 1e4:g} /cm2" if usable else repr(density)
+        raise UsageError(f"defect density: found {found}, expected 0 to {MOST_DEFECTS / 1e4:g} /cm2")
+    return float(density)

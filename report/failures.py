@@ -25,6 +25,11 @@ def _share(value: float) -> str:
     return f"{value:.2%}" if value < 0.999 else f"{value:.4%}"
 
 
+def _known(value: float, digits: int = 2) -> str:
+    """Write a number, or a dash where there is none, as the spread of a single life."""
+    return f"{value:.{digits}f}" if value == value else "-"
+
+
 def _between(estimate: Estimate, share: bool = True) -> str:
     if estimate.half != estimate.half:
         return _share(estimate.mean) if share else f"{estimate.mean:.3g}"
@@ -39,6 +44,7 @@ def _fleet_row(fleet: Fleet) -> list[str]:
         fleet.name,
         f"{fleet.cluster.count:,}",
         f"{fleet.cluster.group:,}",
+        f"{fleet.silicon:.4g}",
         f"{row['rate_per_year']:.4g}",
         f"{row['unavailability']:.3%}",
         f"{fleet.needed:,}",
@@ -102,11 +108,11 @@ def failure_tables(study: FailureStudy) -> RenderableType:
     rich renderable
     """
     asked, first = study.question, study.fleets[0].gpu
-    title = f"Spares for a risk of {asked.risk:g}, {_span(asked.repair)} to repair, equal silicon"
+    title = f"Spares for a risk of {asked.risk:g}, {_span(asked.repair)} to repair"
     closed = new_table(
         title,
-        ["GPU, rate from", "GPUs", "group", "failures/year", "down", "spares", f"idle in {first}s",
-         "runs out", "stops/group year", "apart"],
+        ["GPU, rate from", "GPUs", "group", f"in {first}s", "failures/year", "down", "spares",
+         f"idle in {first}s", "runs out", "stops/group year", "apart"],
     )  # fmt: skip
     for fleet in study.fleets:
         closed.add_row(*_fleet_row(fleet))
@@ -137,7 +143,8 @@ def failure_tables(study: FailureStudy) -> RenderableType:
         ends = (
             "area: failures follow silicon; package: every package fails as often; parts: summed over parts"
         )
-        notes.insert(0, f"  {ends}")
+        silicon = f"the silicon of {asked.count:,} {first}s, as nearly as whole groups have it"
+        notes[:0] = [f"  {silicon}", f"  {ends}"]
     parts: list[RenderableType] = [closed, *_checkpoints(study), lives, *_by_spares(study)]
     return Group(*parts, *(Text(note, style="dim") for note in notes))
 
@@ -164,8 +171,8 @@ def replay_table(result: Replay) -> RenderableType:
             f"{row['record']:,}",
             f"{row['share']:.1%}",
             f"{row['mean']:.2f}",
-            f"{row['mean_ci95']:.2f}",
-            f"{row['deviation']:.2f}",
+            _known(row["mean_ci95"]),
+            _known(row["deviation"]),
             row["mark"],
         )
     rates = (
@@ -175,6 +182,9 @@ def replay_table(result: Replay) -> RenderableType:
     within = (
         f"{result.within_two_sigma:.1%} of the lives lie within two standard deviations of {record.total}"
     )
+    if life.replicas == 1:
+        within = f"one life only: it {'lies' if result.within_two_sigma else 'does not lie'}"
+        within += f" within two standard deviations of {record.total}, and says nothing of its spread"
     notes = [f"  {rates}, one per {_span(apart)} of the job", f"  {within}", f"  {record.source}"]
     notes += [f"  {record.note}"] if record.note else []
     return Group(table, *(Text(note, style="dim") for note in notes))

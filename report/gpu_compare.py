@@ -76,18 +76,29 @@ def compare_table(result: GpuComparison) -> RenderableType:
     notes = [
         "typical (low .. high); cost and energy: 5 % .. 95 % of draws; failures: by area, by parts and by "
         "package, the least and the most in brackets",
-        f"yield: Poisson at 0.1 per cm2; spares: for a risk of {result.question.risk:g}, "
+        f"yield: {result.yields.rows[0].model.label} at {result.yields.density / 1e4:g} per cm2",
+        f"spares: for a risk of {result.question.risk:g}, "
         f"{result.question.repair / 3600:g} h to repair; hosts, switches and links fail besides",
     ]
+    held = dict.fromkeys(
+        each.gpu for each in result.power.cooling if (each.cooling, each.clock_bound) == ("air", "package")
+    )
+    if held:
+        notes.append(
+            f"air: the clock of {' and '.join(held)} is held back by the largest package that is sold with "
+            "air (most_per_package), not by its junction"
+        )
     return Group(table, *(Text(f"  {note}", style="dim") for note in notes))
 
 
 def _wafers(part: Any, result: GpuComparison) -> None:
     shown = result.wafers[:_MOST_WAFERS]
     panels = part.subplots(1, len(shown), squeeze=False)[0]
-    for axes, gpu, drawn in zip(panels, result.gpus, shown, strict=False):
+    for axes, gpu, drawn, row in zip(panels, result.gpus, shown, result.yields.rows, strict=False):
         good, total = drawn.placement.dies - drawn.count(LOST), drawn.placement.dies
-        _wafer(axes, drawn, f"{gpu.name}: {good} of {total} dies good ({good / total:.0%})")
+        mean = row.plain if row.salvaged is None else row.salvaged
+        title = f"{gpu.name}, one draw: {good} of {total} dies good"
+        _wafer(axes, drawn, f"{title}\n{good / total:.0%}, where {mean:.0%} is the mean")
     handles = [Patch(facecolor=colour, edgecolor="white", label=name) for colour, name in _STATES.values()]
     part.legend(handles=handles, loc="outside lower center", ncols=3, frameon=False, fontsize=8)
 

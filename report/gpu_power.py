@@ -162,7 +162,7 @@ def _cooling_table(result: PowerComparison) -> RenderableType:
             "-" if each.density is None else f"{each.density / 1e6:.2f}",
             f"{each.junction:.0f} C",
             f"{allowed.low:.0f} .. {allowed.typical:.0f} .. {allowed.high:.0f}",
-            clock + (" (most)" if each.clock_bound == "clock" else ""),
+            clock + {"clock": " (most)", "package": " (package)"}.get(each.clock_bound, ""),
             " .. ".join(map(str, each.per_rack)),
             " .. ".join(f"{n:,}" for n in reversed(each.racks)),
         )
@@ -193,8 +193,8 @@ def power_tables(result: PowerComparison, most: int = 8) -> RenderableType:
         f"model {asked.model}; switched: {switched}; compute: {asked.precision}; light: modules of the "
         "links, whose lasers never sleep while a GPU is on",
         "low, high: every input at that end; draws: each input from a triangle by itself, the same for all",
-        "sink: size over that of an H100; takes: until the junction or the largest package sold; clock: at "
-        "full load, over the rated one",
+        "sink: size over that of an H100; takes: until the junction or the largest package sold "
+        "(package); clock: at full load, over the rated one",
         "W/mm2: TDP over compute dies; GPUs per rack: with what a server draws besides, by TDP",
     ]
     return Group(*parts, *(Text(f"  {note}", style="dim") for note in notes))

@@ -174,7 +174,7 @@ def _share(value: float | None) -> str:
 
 
 def _times(value: float | None) -> str:
-    return "-" if value is None else f"{value:.2f}x"
+    return "-" if value is None else f"{value:.2f}x" if value < 1e4 else f"{value:.3g}x"
 
 
 def _density(row: YieldRow, value: float | None) -> str:

@@ -37,14 +37,16 @@ class Question:
     Parameters
     ----------
     count, group : int
-        GPUs of the first type, and how many of them stop together; others get the same silicon.
+        GPUs of the first type, and how many of them stop together; others get the same silicon, as nearly as
+        whole groups can: `Fleet.silicon` says how much.
     rate : float, optional, 1/s
         Failures of a GPU of the first type. Default: summed over its parts.
     repair : float, s
     risk : float
         Largest probability that spares run out.
     spares : int, optional
-        Of the first type; others get the same silicon. Default: by the binomial, for each its own.
+        Of the first type, a multiple of `domains`; others get the same silicon, and then whole domains.
+        Default: by the binomial, for each its own, and then whole domains.
     policies : sequence of str
     job : Job
         Its interval is replaced where `checkpoint` is "best".
@@ -119,6 +121,11 @@ class Fleet:
         return self.gpu if self.end in ("given", "parts") and self.share == 1 else f"{self.gpu}, {self.end}"
 
     @property
+    def silicon(self) -> float:
+        """Silicon of the fleet, in GPUs of the first type."""
+        return self.cluster.count * self.share
+
+    @property
     def share_down(self) -> float:
         """Unavailability of one GPU: failures per year x time to repair, as for calendar rates."""
         return unavailability(self.cluster.rate, self.cluster.repair)
@@ -142,6 +149,7 @@ class Fleet:
             "gpus": self.cluster.count,
             "group": self.cluster.group,
             "silicon_share": self.share,
+            "silicon_equivalents": self.silicon,
             "rate_per_year": self.cluster.rate * YEAR,
             "unavailability": self.share_down,
             "spares_needed": self.needed,
@@ -182,7 +190,7 @@ def _rates(gpus: Sequence[Gpu], asked: Question, rates: FailureRates) -> list[tu
 
 
 def make_fleets(gpus: Sequence[Gpu], asked: Question, rates: FailureRates) -> list[Fleet]:
-    """Fleets of equal silicon, with the spares that each needs.
+    """Fleets of equal silicon, as nearly as whole groups can, with the spares that each needs.
 
     Parameters
     ----------
@@ -216,11 +224,17 @@ def make_fleets(gpus: Sequence[Gpu], asked: Question, rates: FailureRates) -> li
     domains = check_count(asked.domains, "domains")
     if count % group:
         raise UsageError(f"group: found {group} for {count} GPUs, expected a divisor of their number")
+    if asked.spares is not None and check_count(asked.spares, "spares", least=0) % domains:
+        raise UsageError(
+            f"spares: found {asked.spares} for {domains} domains, expected a multiple of their number"
+        )
+    for name, reach in asked.parts.items():
+        check_count(reach, f"{name}: GPUs that need it", most=count)
     fleets = []
     for gpu, end, rate in _rates(gpus, asked, rates):
         share = _silicon(gpu) / _silicon(gpus[0])
         size = max(1, round(group / share))
-        number = size * max(1, math.ceil(count / share / size - 1e-9))
+        number = size * max(1, round(count / share / size))
         shared = tuple(
             SharedPart(
                 name,

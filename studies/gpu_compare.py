@@ -21,7 +21,6 @@ from topo_sim.studies.power_results import PowerComparison
 
 __all__ = ["Fact", "GpuComparison", "compare_gpus"]
 
-_DENSITY = 1000.0  # 0.1 per cm2
 _POLICIES = ("all_on", "gate", "gate_dvfs")
 
 
@@ -205,8 +204,11 @@ def compare_gpus(
     rates: FailureRates | None = None,
     known: Mapping[str, Gpu] | None = None,
     precision: str = "bf16",
+    model: str = "poisson",
+    density: float = 1e3,
     samples: int = 2000,
     seed: int = 0,
+    workers: int = 1,
 ) -> GpuComparison:
     """Compare GPUs in yield, cost, power, cooling and failures.
 
@@ -225,8 +227,14 @@ def compare_gpus(
         Default for all three: what ships.
     precision : str
         Whose dense peak makes GPUs equal.
+    model : str
+        Of yields, in the lines, wafers and bills; as `yield_model` reads it.
+    density : float, 1/m2
+        Of defects, in the lines of yields and on the wafers; bills take that of the prices.
     samples, seed : int
         Of the draws over ranges, and of the wafers.
+    workers : int
+        Threads that draw; the answer is the same for any.
 
     Returns
     -------
@@ -247,11 +255,11 @@ def compare_gpus(
     2.0
     """
     asked = power or PowerQuestion(precision=precision, policies=_POLICIES)
-    costing = Costing(yield_model("poisson"))
-    costs = compare_costs(gpus, prices, costing=costing, precision=precision, samples=samples, seed=seed)
-    drawn = compare_power(gpus, asked, book=book, known=known, samples=samples, seed=seed)
+    more: dict[str, Any] = {"samples": samples, "seed": seed, "workers": workers}
+    costs = compare_costs(gpus, prices, costing=Costing(yield_model(model)), precision=precision, **more)
+    drawn = compare_power(gpus, asked, book=book, known=known, **more)
     dies = [die_of(gpu) for gpu in gpus]
-    yields = compare_yields(dies, _DENSITY, models=["poisson"])
+    yields = compare_yields(dies, density, models=[model])
     question = failures or Question()
     fleets = make_fleets(gpus, question, load_failure_rates() if rates is None else rates)
     table = _Table(gpus, [bill.per_reference for bill in costs.bills])
@@ -266,5 +274,5 @@ def compare_gpus(
         drawn,
         question,
         tuple(fleets),
-        tuple(draw_wafers(dies, _DENSITY, "poisson", True, seed)),
+        tuple(draw_wafers(dies, density, model, True, seed)),
     )

@@ -8,9 +8,10 @@ from topo_sim.base import UsageError
 from topo_sim.gpus.catalogue import Gpu
 from topo_sim.gpus.cost import salvage_of
 from topo_sim.gpus.harvest import Salvage, density_for_gain, die_yield
+from topo_sim.gpus.reticle import fit_sides
 from topo_sim.gpus.wafer import Wafer, place_dies
 from topo_sim.gpus.wafer_map import WaferMap, draw_wafer
-from topo_sim.gpus.yields import DEFAULT_MODELS, YieldModel, yield_model
+from topo_sim.gpus.yields import DEFAULT_MODELS, YieldModel, check_area, yield_model
 
 __all__ = ["Die", "YieldComparison", "YieldRow", "compare_yields", "die_of", "die_of_area", "draw_wafers"]
 
@@ -24,7 +25,7 @@ class Die:
     name : str
     area : float, m2
     sides : tuple of float, m
-        Width and height; a square where nothing is known of its shape.
+        Width and height; about a square where nothing is known of its shape.
     salvage : Salvage or None
         What of it may be broken.
     """
@@ -42,11 +43,15 @@ def die_of(gpu: Gpu) -> Die:
 
 
 def die_of_area(area: float) -> Die:
-    """Return a square die of which nothing is known but its area, m2."""
-    if not 0 < area < 1:
-        raise UsageError(f"--area: found {area * 1e6:g} mm2, expected an area above 0 and below 1 m2")
-    side = float(area) ** 0.5
-    return Die(f"{area * 1e6:g} mm2", area, (side, side))
+    """Return a die of which nothing is known but its area, m2: square, or as wide as the reticle.
+
+    Raises
+    ------
+    UsageError
+        If there is no such die, or none that the reticle holds.
+    """
+    check_area(area, "--area")
+    return Die(f"{area * 1e6:g} mm2", area, fit_sides(area))
 
 
 @dataclass(frozen=True)

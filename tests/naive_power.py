@@ -9,7 +9,11 @@ def voltage(clock, v):
 
 def gpu_power(parts, load, clock, v):
     square = voltage(clock, v) ** 2
-    total = parts.static * (1 - v["leakage"]) + parts.static * v["leakage"] * square + parts.refresh
+    awake = parts.static * (1 - v["leakage"]) + parts.static * v["leakage"] * square + parts.refresh
+    asleep = max(min(parts.idle, awake), parts.refresh)
+    rest = asleep + v["between_bursts"] * (awake - asleep) if load else asleep
+    busy = min(1.0, load * max(1.0, v["compute in use"] / clock))
+    total = busy * awake + (1 - busy) * rest
     total += parts.compute * load * v["compute in use"] * square
     total += parts.memory * min(1.0, load * v["memory in use"])
     traffic = min(1.0, load * v["network in use"])

@@ -4,6 +4,8 @@ import csv
 import io
 import json
 import math
+import re
+import sys
 from pathlib import Path
 
 import pytest
@@ -147,6 +149,17 @@ def test_files_of_ones_own():
         (["--level", "middle"], 'unknown level "middle"'),
         (["lite-torus", "--level", "hgh"], 'did you mean "high"'),
         (["h100", "--record", "llama3-405b"], "expected it alone"),
+        (["--spares", "2", "--domains", "8"], "found 2 for 8 domains, expected a multiple"),
+        (["--record", "llama3-405b", "--count", "5"], "--count: found with a record"),
+        (["--record", "llama3-405b", "--policy", "none"], "--policy: found with a record"),
+        (["lite-torus", "--count", "5"], "--count: found with a fabric"),
+        (["lite-torus", "--policy", "none"], "--policy: found with a fabric"),
+        (["lite-torus", "--years", "2"], "--years: found with a fabric"),
+        (["h100", "--gpu", "lite"], "--gpu: found with GPU types"),
+        (["h100", "--set", "x=3"], "--set: found with GPU types"),
+        (["h100", "--throughput"], "--throughput: found with GPU types"),
+        (["--no-throughput"], "--throughput: found with GPU types"),
+        (["--part", "host=1000"], "GPUs that need it: found 1000, expected a whole number from 1 to 64"),
         (["--rates", "nowhere.yaml"], "nowhere.yaml"),
         (["--catalogue", "nowhere.yaml"], "nowhere.yaml"),
         (["--picture", "a.bmp"], ".png"),
@@ -162,3 +175,54 @@ def test_bad_input_is_one_line(arguments, fragment):
     assert fragment in result.stderr
     assert len(result.stderr.strip().splitlines()) == 1
     assert result.stdout == ""
+
+
+def test_silicon_is_equal_as_nearly_as_whole_groups_can_be():
+    """36 B200 once stood for 64 H100s: a tenth more silicon, compared as equal."""
+    result = run("h100", "b200", "mi300x", "lite", "--policy", "none", *QUICK, "--format", "json")
+    assert result.exit_code == 0, result.stderr
+    fleets = json.loads(result.stdout)["results"]["fleets"]
+    assert {f["gpu"]: f["gpus"] for f in fleets} == {"h100": 64, "b200": 32, "mi300x": 56, "lite": 256}
+    for fleet in fleets:
+        assert fleet["silicon_equivalents"] == pytest.approx(fleet["gpus"] * fleet["silicon_share"])
+        assert abs(fleet["silicon_equivalents"] - 64) <= fleet["silicon_share"] * fleet["group"] / 2
+    table = run("h100", "b200", "--policy", "none", *QUICK).stdout
+    assert "in h100s" in table
+    assert "as nearly as whole groups have it" in table
+    assert "equal silicon" not in table
+
+
+def test_small_counts_have_small_groups():
+    for count, group in ((1, 1), (4, 4), (12, 4), (64, 8)):
+        result = run("h100", "--count", count, "--policy", "none", *QUICK, "--format", "json")
+        assert result.exit_code == 0, result.stderr
+        assert json.loads(result.stdout)["results"]["fleets"][0]["group"] == group
+
+
+def test_times_as_they_are_printed_are_read():
+    for mttr in ("72 h", "3 days", "3 d", "3 day"):
+        found = run("h100", "--mttr", mttr, "--policy", "none", *QUICK)
+        assert found.exit_code == 0, found.stderr
+        assert "3 days to repair" in found.stdout
+
+
+def test_one_life_of_a_record_has_no_spread():
+    result = run("--record", "llama3-405b", "--replicas", 1)
+    assert result.exit_code == 0, result.stderr
+    assert not re.search(r"\bnan\b", result.stdout)
+    assert "100.0% of the lives" not in result.stdout
+    assert "one life only" in result.stdout
+
+
+def test_documents_do_not_depend_on_the_number_of_workers():
+    one, three = (run("h100", *QUICK, "--workers", w, "--format", "json").stdout for w in (1, 3))
+    assert one == three
+    power = ["gpu", "power", "h100", "--samples", "20", "--format", "json", "--workers"]
+    one, three = (CliRunner().invoke(main, [*power, w]).stdout for w in ("1", "3"))
+    assert one == three != ""
+
+
+def test_large_fabrics_say_how_to_be_quick(monkeypatch):
+    monkeypatch.setattr(sys.modules["topo_sim.commands.gpu.failures"], "_MANY", 64)
+    assert "--no-throughput leaves it out" in run("lite-torus").stderr
+    assert run("lite-torus", "--no-throughput").stderr == ""

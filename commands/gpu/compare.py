@@ -22,6 +22,7 @@ _option = click.option
     epilog=examples(
         "topo-sim gpu compare h100 lite --picture gpus.png",
         "topo-sim gpu compare h100 lite lite+membw+netbw --count 8 --samples 500 --format csv",
+        "topo-sim gpu compare h100 lite --model murphy --d0 '0.2 /cm2' --samples 200 --workers 2",
         "topo-sim gpu compare b200 h100 --curve office --mttr '168 h' --samples 200 --format json",
     )
 )
@@ -31,7 +32,7 @@ _option = click.option
          help="Load over a day: day, office, flat, or a CSV with the columns hour and load.")  # fmt: skip
 @_option("--fleet", default=64, show_default=True, help="GPUs of the first type that spares are for.")
 @_option("--group", default=8, show_default=True, help="GPUs of the first type that stop together.")
-@_option("--mttr", default="72 h", show_default=True, metavar="TIME", help="Time to repair.")
+@_option("--mttr", default="72 h", show_default=True, metavar="TIME", help="Time to repair, as '3 days'.")
 @_option("--risk", default=1e-3, show_default=True, help="Largest probability that spares run out.")
 @_option("--precision", default="bf16", show_default=True,
          help="Whose dense peak makes GPUs equal to one of the first.")  # fmt: skip
@@ -40,7 +41,12 @@ _option = click.option
 @_option(
     "--rates", "rate_files", multiple=True, metavar="FILE", help="Failure rates of your own. Repeatable."
 )
+@_option("--model", default="poisson", show_default=True, metavar="NAME[@SETTING=VALUE]",
+         help="Yield model of dies, wafers and bills.")  # fmt: skip
+@_option("--d0", default="0.1 /cm2", show_default=True, metavar="DENSITY",
+         help="Mean density of defects for yields and wafers; bills take that of the prices.")  # fmt: skip
 @_option("--samples", default=2000, show_default=True, help="Draws over all ranges.")
+@_option("--workers", default=1, show_default=True, help="Threads; the answer is the same for any.")
 @picture_option
 @catalogue_option
 @seed_option
@@ -57,7 +63,10 @@ def compare(
     price_files: tuple[str, ...],
     files: tuple[str, ...],
     rate_files: tuple[str, ...],
+    model: str,
+    d0: str,
     samples: int,
+    workers: int,
     picture: tuple[str, ...],
     catalogues: tuple[str, ...],
     seed: int,
@@ -91,8 +100,11 @@ def compare(
         rates=load_failure_rates(rate_files),
         known=known,
         precision=precision,
+        model=model,
+        density=parse_quantities([d0], "defect density", "--d0")[0],
         samples=samples,
         seed=seed,
+        workers=workers,
     )
     from topo_sim.report import to_json
     from topo_sim.report.gpu_compare import compare_table
@@ -110,6 +122,8 @@ def compare(
         "prices": list(price_files),
         "models": list(files),
         "rates": list(rate_files),
+        "model": model,
+        "d0": d0,
         "samples": samples,
         "catalogues": list(catalogues),
         "seed": seed,

@@ -85,7 +85,11 @@ def power(
     draw(picture, lambda: _figure(result))
     inputs = {
         "gpus": list(names or ("h100", "lite")),
-        **{key: list(value) if isinstance(value, tuple) else value for key, value in options.items()},
+        **{
+            key: list(value) if isinstance(value, tuple) else value
+            for key, value in options.items()
+            if key != "workers"
+        },
         "catalogues": list(catalogues),
         "seed": seed,
     }

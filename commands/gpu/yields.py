@@ -36,7 +36,7 @@ __all__ = ["yields"]
     "areas",
     multiple=True,
     metavar="AREA",
-    help="A square die of this area, after the GPUs. Repeatable.",
+    help="A die of this area, square or as wide as the reticle (26 mm), after the GPUs. Repeatable.",
 )
 @click.option(
     "--d0", default="0.1 /cm2", show_default=True, metavar="DENSITY", help="Mean density of defects."

@@ -9,7 +9,7 @@ import numpy as np
 from topo_sim.base.errors import UsageError
 from topo_sim.gpus.power.parts import Parts
 
-__all__ = ["check_clock", "clock_for_cap", "draw_of", "lowest_clock", "part_powers", "voltage"]
+__all__ = ["busy_share", "check_clock", "clock_for_cap", "draw_of", "lowest_clock", "part_powers", "voltage"]
 
 Values = Mapping[str, Any]
 _STEPS = 60  # halvings: to the last digit
@@ -62,7 +62,28 @@ def lowest_clock(load: Any, values: Values) -> Any:
     return np.maximum(load * values["compute in use"], values["least_clock"])
 
 
-def part_powers(parts: Parts, load: Any, clock: Any, values: Values) -> dict[str, Any]:
+def busy_share(load: Any, clock: Any, values: Values) -> Any:
+    """Share of the time that a GPU works: its load at the rated clock, more where compute is slowed down.
+
+    Examples
+    --------
+    >>> busy_share(0.3, 0.5, {"compute in use": 1.0}), busy_share(0.3, 0.5, {"compute in use": 0.1})
+    (0.6, 0.3)
+    """
+    found = np.minimum(load * np.maximum(values["compute in use"] / clock, 1.0), 1.0)
+    return float(found) if np.ndim(found) == 0 else found
+
+
+def _static(parts: Parts, busy: Any, square: Any, values: Values) -> Any:
+    """Work out static power without refresh: in full while at work, towards idle power between bursts."""
+    leakage = values["leakage"]
+    awake = parts.static * (1 - leakage + leakage * square)
+    gap = np.clip(awake + parts.refresh - parts.idle, 0.0, awake)
+    rested = np.where(np.asarray(busy) > 0, 1 - values["between_bursts"], 1.0)
+    return awake - (1 - busy) * rested * gap
+
+
+def part_powers(parts: Parts, load: Any, clock: Any, values: Values, busy: Any = None) -> dict[str, Any]:
     """Power of every part of one GPU that works, W.
 
     Parameters
@@ -73,6 +94,8 @@ def part_powers(parts: Parts, load: Any, clock: Any, values: Values) -> dict[str
     clock : float or array of float
         Over the rated clock, at least `lowest_clock`.
     values : mapping from str to float or array of float
+    busy : float or array of float, optional
+        Share of the time at work. Default: `busy_share`.
 
     Returns
     -------
@@ -85,17 +108,26 @@ def part_powers(parts: Parts, load: Any, clock: Any, values: Values) -> dict[str
     the clock, and energy falls with voltage alone. A share of the static power goes with V^2. Memory and
     links keep their own clocks, and nothing is in use for more than all of the time.
 
+    Static power S is drawn in full while the GPU works. Between bursts it falls to I + b (S - I), I the idle
+    power and b between_bursts; without any load to I.
+
     Examples
     --------
-    >>> part_powers(Parts(0, 0, 100, 0, 0, 0, 0, 0, 0), 0.5, 0.5, {"least_voltage": 0.5, "knee": 0,
-    ...     "leakage": 0, "compute in use": 1, "memory in use": 1, "network in use": 1})["compute"]
+    >>> values = {"least_voltage": 0.5, "knee": 0, "leakage": 0, "between_bursts": 0.5, "compute in use": 1,
+    ...     "memory in use": 1, "network in use": 1}
+    >>> part_powers(Parts(0, 0, 100, 0, 0, 0, 0, 0, 0), 0.5, 0.5, values)["compute"]
     28.125
+
+    200 W static and 100 W idle: half of the time at work, half at 150 W.
+
+    >>> part_powers(Parts(200, 0, 0, 0, 0, 0, 0, 100, 0), 0.5, 1.0, values)["static"]
+    175.0
     """
     square = voltage(clock, values) ** 2
-    leakage = values["leakage"]
+    working = busy_share(load, clock, values) if busy is None else busy
     use = {name: np.minimum(load * values[f"{name} in use"], 1.0) for name in ("memory", "network")}
     found = {
-        "static": parts.static * (1 - leakage + leakage * square),
+        "static": _static(parts, working, square, values),
         "refresh": parts.refresh + 0.0 * square,
         "compute": parts.compute * (load * values["compute in use"]) * square,
         "memory": parts.memory * use["memory"],
@@ -133,12 +165,12 @@ def clock_for_cap(parts: Parts, cap: float, values: Mapping[str, float], light: 
 
     Notes
     -----
-    Full load at clock f is the load f. Power rises with it, so halving finds the clock.
+    Full load at clock f is the load f, without a pause. Power rises with it, so halving finds the clock.
 
     Examples
     --------
     >>> cubic = {"least_voltage": 1e-9, "knee": 0.0, "leakage": 0.0, "least_clock": 0.1, "most_clock": 2.0,
-    ...     "compute in use": 1.0, "memory in use": 1.0, "network in use": 1.0}
+    ...     "between_bursts": 0.5, "compute in use": 1.0, "memory in use": 1.0, "network in use": 1.0}
     >>> round(clock_for_cap(Parts(0, 0, 100, 0, 0, 0, 0, 0, 0), 800.0, cubic), 6)
     2.0
     >>> round(clock_for_cap(Parts(0, 0, 100, 0, 0, 0, 0, 0, 0), 12.5, cubic), 6)
@@ -148,7 +180,7 @@ def clock_for_cap(parts: Parts, cap: float, values: Mapping[str, float], light: 
         raise UsageError(f"power cap: found {cap!r}, expected W above 0")
 
     def draw(clock: float) -> float:
-        found = part_powers(parts, clock, clock, values)
+        found = part_powers(parts, clock, clock, values, busy=1.0)
         return sum(found.values()) - (0.0 if light else found["light"])
 
     low, high = values["least_clock"], values["most_clock"]

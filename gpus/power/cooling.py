@@ -130,8 +130,8 @@ class Cooled:
         What the cooling takes from one package: by the junction, or by what is sold.
     clock : float or None
         Highest one at full load, over the rated clock; None where the least one is too much.
-    clock_bound : {"cooling", "clock"}
-        What stops it.
+    clock_bound : {"junction", "package", "clock"}
+        What stops it: the temperature, the largest package sold, or the highest clock there is.
     racks, per_rack : tuple of int
         For the GPUs of the block, at the rack's low, typical and high limit.
     """
@@ -196,7 +196,10 @@ def cooled(
     package = float(parts.full)
     watts = package + gpu.need("tdp", "its cooling").typical * beside.share.typical
     racks = [racks_for(count, watts, cooling.rack.at(level)) for level in ("low", "typical", "high")]
-    most = clock is not None and clock >= values["most_clock"]
+    sold = most_power(cooling, area, sink) > cooling.most_per_package.typical
+    bound = "package" if sold else "junction"
+    if clock is not None and clock >= values["most_clock"]:
+        bound = "clock"
     return Cooled(
         gpu=gpu.name,
         cooling=cooling.name,
@@ -206,7 +209,7 @@ def cooled(
         junction=junction(cooling, package, area, sink),
         allowed=Range(low, typical, high, "junction or package limit", "computed"),
         clock=clock,
-        clock_bound="clock" if most else "cooling",
+        clock_bound=bound,
         racks=(racks[0][0], racks[1][0], racks[2][0]),
         per_rack=(racks[0][1], racks[1][1], racks[2][1]),
     )

@@ -79,7 +79,7 @@ def live_a_day(
     Examples
     --------
     >>> flat = {"least_voltage": 1, "knee": 0, "leakage": 0, "least_clock": 0.1, "wake_time": 60.0,
-    ...     "compute in use": 1, "memory in use": 1, "network in use": 1}
+    ...     "between_bursts": 1, "compute in use": 1, "memory in use": 1, "network in use": 1}
     >>> parts = Parts(30, 0, 70, 0, 0, 0, 0, 10, 1)
     >>> day = live_a_day(Block(4, 0.25), parts, LoadCurve.of("two", [0, 12], [0.2, 0.9]), "gate", flat)
     >>> day.on.tolist(), day.waking  # 3 GPUs x 30 W x 60 s

@@ -145,8 +145,8 @@ def cluster_power(block: Block, parts: Parts, load: Any, choice: Choice, values:
 
     Examples
     --------
-    >>> flat = {"least_voltage": 1, "knee": 0, "leakage": 0, "least_clock": 0.1, "compute in use": 1,
-    ...     "memory in use": 1, "network in use": 1}
+    >>> flat = {"least_voltage": 1, "knee": 0, "leakage": 0, "least_clock": 0.1, "between_bursts": 1,
+    ...     "compute in use": 1, "memory in use": 1, "network in use": 1}
     >>> parts = Parts(30, 0, 70, 0, 0, 0, 0, 10, 1)  # 30 W static, 70 W of compute, 1 W gated
     >>> choice = Choice(np.array(3), slow=False, rest="gated")
     >>> float(cluster_power(Block(4, 0.25), parts, 0.6, choice, flat))  # 3 x (30 + 0.8 x 70) + 1
@@ -200,23 +200,29 @@ def gate_dvfs(block: Block, parts: Parts, load: Any, values: Values) -> Choice:
 
     Notes
     -----
-    Power of one GPU is convex in its load at the lowest clock that carries it, so that of k GPUs is convex in
-    k: halving the choices by whether one unit more draws less finds the least.
+    Where GPUs are slowed down to carry their load they never rest, and the power of one is convex in its
+    load, so that of k GPUs is convex in k: halving the choices by whether one unit more draws less finds the
+    least. From as many GPUs on as carry the load at the least clock, each one more adds the same, so the
+    least is at an end of those.
     """
     shape = np.broadcast_shapes(np.shape(load), np.shape(draw_of(parts, np.asarray(load) * 0.0, 1.0, values)))
-    low = np.broadcast_to(fewest(block, load), shape).copy()
-    high = np.full(shape, block.units, dtype=np.int64)
+    fewest_on = np.broadcast_to(fewest(block, load), shape)
+    slowest = np.asarray(load) * values["compute in use"] / (values["least_clock"] * block.work * block.unit)
+    resting = np.clip(np.ceil(slowest * (1 - _ROUNDING)), fewest_on, block.units).astype(np.int64)
 
     def power(units: NDArray[np.int64]) -> Array:
         choice = Choice(units, slow=True, rest="gated")
         return np.asarray(cluster_power(block, parts, load, choice, values))
 
+    low, high = fewest_on.copy(), np.maximum(resting - 1, fewest_on)
     while np.any(low < high):
         middle = (low + high) // 2
         better = power(np.minimum(middle + 1, block.units)) < power(middle)
         searching = low < high
         low = np.where(searching & better, middle + 1, low)
         high = np.where(searching & ~better, middle, high)
+    for other in (resting, np.full(shape, block.units, dtype=np.int64)):
+        low = np.where(power(other) < power(low), other, low)
     return Choice(low, slow=True, rest="gated")
 
 

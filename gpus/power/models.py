@@ -39,6 +39,9 @@ class PowerModel(Record):
     hbm_energy: Annotated[Range, Ranged("energy per bit")] = Field(description="energy of a bit of memory")
     refresh_per_gb: _Power = Field(description="power of a GB of memory that is kept")
     serdes_static: _Share = Field(description="share of SerDes power drawn without traffic")
+    between_bursts: _Share = Field(
+        description="share of the gap from idle to static power that a GPU at work draws between bursts"
+    )
     least_voltage: _Part = Field(description="share of the voltage at the rated clock")
     knee: _Share = Field(description="share of the rated clock below which voltage falls no further")
     leakage: _Share = Field(description="share of static power that goes with the square of the voltage")

@@ -34,7 +34,11 @@ def young_interval(write: float, between: float) -> float:
     20.0
     """
     delta = check_number(write, "time to write a checkpoint")
-    return math.sqrt(2 * delta * check_number(between, "time between interruptions", positive=True))
+    mean = check_number(between, "time between interruptions", positive=True)
+    product = 2 * delta * mean
+    if 0 < product < math.inf:
+        return math.sqrt(product)
+    return math.sqrt(2) * math.sqrt(delta) * math.sqrt(mean)  # where the product leaves the floats
 
 
 def daly_interval(write: float, between: float) -> float:
@@ -63,7 +67,7 @@ def daly_interval(write: float, between: float) -> float:
     if delta >= 2 * mean:
         return mean
     x = delta / (2 * mean)
-    return math.sqrt(2 * delta * mean) * (1 + math.sqrt(x) / 3 + x / 9) - delta
+    return young_interval(delta, mean) * (1 + math.sqrt(x) / 3 + x / 9) - delta
 
 
 def best_interval(write: float, between: float) -> float:
@@ -131,7 +135,9 @@ def checkpoint_efficiency(interval: float, write: float, restart: float, between
     mean = check_number(between, "time between interruptions", positive=True, infinite=True)
     if mean == math.inf:
         return tau / (tau + delta)
-    exponent = (tau + delta) / mean
+    exponent = tau / mean + delta / mean
     if exponent > 700:
         return 0.0
+    if exponent < 1e-12:  # expm1 is its argument, which may underflow
+        return math.exp(-again / mean) * tau / (tau + delta)
     return tau / mean * math.exp(-again / mean) / math.expm1(exponent)

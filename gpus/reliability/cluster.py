@@ -126,10 +126,38 @@ class Cluster:
         """Share of its time that a device is up, in the long run."""
         return availability(self.rate, self.repair)
 
+    def parts_of_group(self, part: SharedPart) -> float:
+        """Count the shared parts of one kind that a group needs, on average over groups.
+
+        Parameters
+        ----------
+        part : SharedPart
+
+        Returns
+        -------
+        float
+            At least 1.
+
+        Notes
+        -----
+        Parts and groups cut the row of devices into pieces, one for every part that a group needs: as many as
+        both have pieces, less one, less one for every cut that they share.
+
+        Examples
+        --------
+        Groups of 12 on hosts of 8: the first needs the hosts 0 and 1, the second 1 and 2.
+
+        >>> host = SharedPart("host", reach=8, rate=1e-8, repair=360.0)
+        >>> Cluster(96, 1e-9, 3600.0, group=12, parts=(host,)).parts_of_group(host)
+        2.0
+        """
+        shared_cuts = (self.count - 1) // math.lcm(part.reach, self.group)
+        return (-(-self.count // part.reach) + self.groups - 1 - shared_cuts) / self.groups
+
     @property
     def between_interruptions(self) -> float:
         """Mean time between interruptions of a group that runs, by devices, crashes and shared parts, s."""
-        shared = sum(part.rate * max(1.0, self.group / part.reach) for part in self.parts)
+        shared = sum(part.rate * self.parts_of_group(part) for part in self.parts)
         total = self.group * (self.rate + self.crash_rate) + shared
         return 1.0 / total if total else math.inf
 

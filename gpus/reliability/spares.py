@@ -97,7 +97,7 @@ def shortage(count: int, spares: ArrayLike, share_down: float) -> NDArray[np.flo
     """
     n, u = check_count(count, "devices"), check_probability(share_down, "unavailability")
     k = np.asarray(spares)
-    if np.any(k < 0) or not np.issubdtype(k.dtype, np.integer):
+    if not np.issubdtype(k.dtype, np.integer) or np.any(k < 0):
         raise UsageError(f"spares: found {spares!r}, expected whole numbers of 0 or more")
     return np.where(k >= n, 0.0, bdtrc(np.minimum(k, n - 1), n, u))
 

@@ -134,7 +134,7 @@ def test_power_rises_with_load_and_with_clock():
 
 def test_dynamic_power_is_cubic_where_voltage_follows_the_clock():
     v = {"least_voltage": 1e-12, "knee": 0.0, "leakage": 0.0, "compute in use": 1.0, "memory in use": 1.0,
-         "network in use": 1.0, "least_clock": 0.1, "most_clock": 1.0}  # fmt: skip
+         "network in use": 1.0, "least_clock": 0.1, "most_clock": 1.0, "between_bursts": 0.3}  # fmt: skip
     parts = Parts(0, 0, 64, 0, 0, 0, 0, 0, 0)
     assert draw_of(parts, 0.5, 0.5, v) == pytest.approx(8)
     assert clock_for_cap(parts, 8.0, v) == pytest.approx(0.5)
@@ -244,4 +244,23 @@ def test_a_file_of_the_user_changes_the_shipped_one(tmp_path):
     assert book.model("mine").static.typical == 0.5
     assert (book.basis("mine"), book.basis("lite")) == ("h100", None)
     part = part_powers(*((p := parts_of("h100"))[0], 0.0, 1.0, p[1]))
-    assert sum(part.values()) == pytest.approx(210)
+    assert sum(part.values()) == pytest.approx((70 * 215) ** 0.5)
+
+
+@pytest.mark.parametrize("name", ["h100", "lite", "lite+membw+netbw", "b200", "mi300x"])
+@pytest.mark.parametrize("level", ["low", "typical", "high"])
+def test_a_gpu_at_work_without_load_draws_what_one_without_work_does(name, level):
+    """It once drew all its static power, 210 W beside the 123 W of its own table."""
+    parts, v = parts_of(name, level=level)
+    assert draw_of(parts, 0.0, 1.0, v) == pytest.approx(parts.idle + parts.light_static)
+
+
+def test_between_bursts_a_share_of_the_gap_is_drawn():
+    """H100: 210 W at work, 122.7 W idle; half of the time at nothing, a third, all of the gap."""
+    parts, v = parts_of("h100")
+    idle = (70 * 215) ** 0.5
+    for share in (0.0, 1 / 3, 1.0):
+        found = part_powers(parts, 0.5, 1.0, v | {"between_bursts": share})
+        assert found["static"] + found["refresh"] == pytest.approx((210 + idle + share * (210 - idle)) / 2)
+    slow = part_powers(parts, 0.5, 0.5, v | {"between_bursts": 0.0})  # always at work: nothing to save
+    assert slow == part_powers(parts, 0.5, 0.5, v | {"between_bursts": 1.0})

@@ -67,7 +67,7 @@ def test_levels_are_in_order():
 def test_the_clock_that_cooling_permits_draws_what_it_takes():
     for name, sink in (("h100", 1.0), ("lite", 0.25), ("lite+membw+netbw", 0.25)):
         found, parts, values = how(name, sink=sink)
-        assert found.clock_bound == "cooling"
+        assert found.clock_bound == "junction"
         assert draw_of(parts, found.clock, found.clock, values) == pytest.approx(found.allowed.typical)
     assert how("lite+membw+netbw", sink=0.25)[0].clock < 1  # its memory heats what was a quarter's sink
 
@@ -84,7 +84,9 @@ def test_what_no_clock_can_cool_has_none():
 
 
 def test_large_packages_are_bound_by_what_is_sold():
-    assert how("b200", sink=50.0)[0].allowed.typical == AIR.most_per_package.typical
+    found = how("b200", sink=50.0)[0]
+    assert found.allowed.typical == AIR.most_per_package.typical
+    assert found.clock_bound == "package"
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,8 @@ import math
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from tests import naive_power
 
 from topo_sim.base import FaultsError, UnknownNameError, UsageError
@@ -27,6 +29,7 @@ from topo_sim.gpus.power import (
 
 GPUS, BOOK = load_gpus(), load_power()
 FLAT = {"least_voltage": 1.0, "knee": 0.0, "leakage": 0.0, "least_clock": 0.1, "wake_time": 0.0,
+        "between_bursts": 1.0,
         "compute in use": 1.0, "memory in use": 1.0, "network in use": 1.0}  # fmt: skip
 BIG, SMALL = Parts(200, 0, 480, 0, 0, 0, 0, 80, 0), Parts(50, 0, 120, 0, 0, 0, 0, 20, 0)  # an ideal quarter
 
@@ -103,6 +106,27 @@ def test_power_as_the_slow_twin_that_tries_everything(policy, level, count, unit
         assert power == pytest.approx(slow, rel=1e-12), load
         if policy in ("idle", "gate"):
             assert min(int(choice.on) * unit, count) == on
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.data())
+def test_switched_off_and_slowed_down_draws_the_least_of_all_choices(data):
+    """Resting GPUs make power no longer convex in the number that are on."""
+    watts = [data.draw(st.integers(0, most)) for most in (300, 50, 300, 100, 100, 20, 20)]
+    parts = Parts(*watts, idle=data.draw(st.integers(0, 250)), gated=data.draw(st.integers(0, 30)))
+    v = {name: data.draw(st.floats(0.01, 0.99)) for name in FLAT}
+    count, load = data.draw(st.integers(1, 40)), data.draw(st.floats(0, 1))
+    unit, least = data.draw(st.integers(1, count)), data.draw(st.integers(1, count))
+    found, _ = power_of(Block(count, 1 / count, unit, least), parts, load, "gate_dvfs", v)
+    slow, _ = naive_power.cluster(count, unit, 1 / count, least, parts, load, "gate_dvfs", v)
+    assert found == pytest.approx(slow, rel=1e-9)
+
+
+@pytest.mark.parametrize("policy", list(POWER_POLICIES))
+def test_a_day_without_load_is_spent_idle(policy):
+    parts, v = real("h100")
+    day = live_a_day(Block(1, 1.0), parts, LoadCurve.of("none", [0], [0.0]), policy, v)
+    assert day.energy == pytest.approx(parts.idle * 86400)
 
 
 def test_better_policies_never_draw_more():

@@ -62,12 +62,14 @@ def test_one_big_gpu_has_nothing_to_switch_off(power):
 def test_the_number_of_the_claim(power):
     """What docs/claims/power.md says; a change of model must change the page."""
     day = power.day("lite", "gate")
-    assert day.saving["typical"] == pytest.approx(0.178, abs=0.0005)
-    assert dict(power.by_size[("lite", "gate")])[64] == pytest.approx(0.002, abs=0.0005)
-    assert power.day("lite", "gate_dvfs").saving["typical"] == pytest.approx(0.096, abs=0.0005)
+    assert day.saving["typical"] == pytest.approx(0.131, abs=0.0005)
+    assert dict(power.by_size[("lite", "gate")])[64] == pytest.approx(0.001, abs=0.0005)
+    assert power.day("lite", "gate_dvfs").saving["typical"] == pytest.approx(0.093, abs=0.0005)
     page = (DOCS / "claims" / "power.md").read_text()
-    assert "**17.8 %" in page
-    assert "0.2 %" in page
+    assert "**13.1 %" in page
+    assert "| 0.1 % |" in page
+    assert {swing.name.split()[0] for swing in power.swings[:2]} == {"idle", "between_bursts"}
+    assert "*Power between bursts" in page
 
 
 def test_savings_of_gating_shrink_with_the_block(power):
@@ -82,7 +84,7 @@ def test_drained_as_an_h100_lite_gpus_lose_what_gating_gave():
     asked = PowerQuestion(count=8, drain=1, policies=("all_on", "gate"))
     found = compare_power(of("h100", "lite"), asked, samples=50)
     gate, flat = (found.day("lite", policy).saving["typical"] for policy in ("gate", "all_on"))
-    assert 0 <= gate < flat  # and the lasers of those that are off stay on
+    assert abs(gate) < flat  # but the lasers of those that are off stay on
 
 
 def test_levels_and_draws_hold_the_typical_value(power):
@@ -106,7 +108,6 @@ def test_swings_bracket_the_typical_saving(power):
     for swing in power.swings:
         low, high = sorted(swing.saving)
         assert low - 1e-12 <= middle <= high + 1e-12, swing.name
-    assert power.swings[0].name == "static"
 
 
 def test_blocks_have_the_compute_of_the_first():

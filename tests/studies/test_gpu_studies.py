@@ -217,12 +217,19 @@ def test_documents(tmp_path, monkeypatch):
 
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-PAGES = ["docs/models/gpus.md", "docs/claims/yield.md", "docs/claims/cost.md"]
+PAGES = [
+    "docs/models/gpus.md",
+    "docs/models/gpu-power.md",
+    "docs/claims/README.md",
+    "docs/claims/yield.md",
+    "docs/claims/cost.md",
+]
 
 
 @pytest.mark.parametrize("page", PAGES)
-def test_pages_quote_what_their_commands_print(page):
+def test_pages_quote_what_their_commands_print(page, tmp_path, monkeypatch):
     """Lines of a page's text blocks are printed by one of its commands, and the links lead somewhere."""
+    monkeypatch.chdir(tmp_path)  # where pictures are drawn
     text = (ROOT / page).read_text(encoding="utf-8")
     commands = dict.fromkeys(re.findall(r"^topo-sim (gpu [^\n]*)", text, re.MULTILINE))
     commands |= {"gpu cost": None} if "What moves lite" in text else {}
