@@ -85,19 +85,19 @@ def kv_links(
     >>> found.rate.tolist(), float(found.latency[0, 0])  # two GPUs of 100 GB/s, two hops
     ([[200000000000.0, 200000000000.0], [200000000000.0, 200000000000.0]], 2e-06)
     """
-    froms, tos = np.array(prefill, dtype=np.int64), np.array(decode, dtype=np.int64)
-    ranks = np.concatenate([froms.ravel(), tos.ravel()])
+    starts, tos = np.array(prefill, dtype=np.int64), np.array(decode, dtype=np.int64)
+    ranks = np.concatenate([starts.ravel(), tos.ravel()])
     if np.any((ranks < 0) | (ranks >= fabric.ranks)) or np.unique(ranks).size != ranks.size:
         raise UsageError(
             f"{fabric.name}: found a rank out of range or twice, expected each of {fabric.ranks} once at most"
         )
-    sender, receiver, share = shards(froms.shape[1], tos.shape[1])
-    p, d = len(froms), len(tos)
+    sender, receiver, share = shards(starts.shape[1], tos.shape[1])
+    p, d = len(starts), len(tos)
     rate, latency = np.zeros((p, d)), np.zeros((p, d))
     for shift in range(max(p, d)):
         at = np.arange(min(p, d))
         i, j = (at, (at + shift) % d) if p <= d else ((at + shift) % p, at)
-        source, target = froms[i][:, sender].ravel(), tos[j][:, receiver].ravel()
+        source, target = starts[i][:, sender].ravel(), tos[j][:, receiver].ravel()
         paths = route(fabric, source, target, routing, seed=seed)
         found = max_min_rates(paths, fabric.capacity).reshape(len(at), -1)
         rate[i, j] = 1.0 / (share / found).max(axis=1)
