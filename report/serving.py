@@ -93,8 +93,8 @@ def _window(run: ServingRun) -> str:
     if run.steady:
         return f"tokens/s and goodput: what is done from {_time(begin)} to {_time(end)}"
     return (
-        f"tokens/s and goodput: over all {_time(end - begin)} from the first arrival to the end, idle times and "
-        f"drain included, since arrivals are too short or too fast for a steady state"
+        f"tokens/s and goodput: over all {_time(end - begin)} from the first arrival to the end, idle times "
+        f"and drain included, since arrivals are too short or too fast for a steady state"
     )
 
 

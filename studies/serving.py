@@ -122,8 +122,8 @@ def _check_events(cluster: Cluster, horizon: float) -> None:
     if events > MOST_EVENTS:
         raise UsageError(
             f"--failures: found {cluster.rate:.3g}/s of each of {cluster.count + cluster.spares:,} GPUs over "
-            f"{horizon:.4g} s, {events:.3g} events in all, expected at most {MOST_EVENTS:.0e}: a lower rate, or "
-            f"an earlier --until"
+            f"{horizon:.4g} s, {events:.3g} events in all, expected at most {MOST_EVENTS:.0e}: a lower "
+            f"rate, or an earlier --until"
         )
 
 
@@ -165,8 +165,8 @@ def serve_setup(setup: Setup, question: Question, progress: Progress | None = No
     come = int(requests.arrival.searchsorted(horizon, side="right"))
     if come == 0 and horizon > 0:
         raise UsageError(
-            f"--until: found an end at {horizon:.4g} s, before the first arrival at {requests.arrival[0]:.4g} "
-            f"s, expected a later one: there is no request to judge"
+            f"--until: found an end at {horizon:.4g} s, before the first arrival at "
+            f"{requests.arrival[0]:.4g} s, expected a later one: there is no request to judge"
         )
     warmup = max(min(int(question.warmup * come), come - 1), 0)
     cuts = _cuts(setup, question, horizon)

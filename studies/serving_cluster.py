@@ -173,8 +173,8 @@ class _Make:
         block = self.rules.block
         if tokens <= room < block:
             raise UsageError(
-                f"--block: found blocks of {block:,} tokens, of which none fits in an instance of {layout.tp} "
-                f"{self.device.name}, expected at most {room:,}"
+                f"--block: found blocks of {block:,} tokens, of which none fits in an instance of "
+                f"{layout.tp} {self.device.name}, expected at most {room:,}"
             )
         tokens = -(-tokens // block) * block
         if room >= tokens:

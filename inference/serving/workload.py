@@ -82,8 +82,8 @@ class Requests:
         if np.spacing(arrival[-1]) > FINEST:
             raise UsageError(
                 f"arrivals: found one at {arrival[-1]:.4g} s, where times are known to "
-                f"{np.spacing(arrival[-1]):.2g} s, expected all before {2**23:,} s: 1 ns; a higher rate, or parts "
-                f"of the trace"
+                f"{np.spacing(arrival[-1]):.2g} s, expected all before {2**23:,} s: 1 ns; a higher "
+                f"rate, or parts of the trace"
             )
         object.__setattr__(self, "arrival", arrival)
         for name in ("prompt", "output"):

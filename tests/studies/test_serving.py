@@ -183,14 +183,11 @@ def test_pictures_are_drawn(tmp_path):
         (["--swap", "1 h"], "--swap: found without --failures"),
         (["--restart", "1 h"], "--restart: found without --failures"),
         (["--policy", "none"], "--policy: found without --failures"),
-        (["--policy", "foo"], "hot_spares"),
         (["--routing", "nosuch"], "--routing: found without --fabric"),
         (["--failures", "1e9/s", "--requests", "10"], "--failures: found 1e+09/s"),
         (["--until", "1 ns"], "no request to judge"),
         (["--rate", "1e-6/s"], "expected all before 8,388,608 s"),
         (["--block", "10000000"], "--block: found blocks of 10,000,000 tokens"),
-        (["--failures", "1 /year", "--policy", "shrink"], "rewire"),
-        (["--failures", "1 /year", "--policy", "hotspares"], "hot_spares"),
         (["--failures", "1 /year", "--policy", "none", "--spares", "2"], "uses none"),
         (["--ttft", "0 s"], "TTFT of 0"),
         (["--warmup", "1"], "warmup"),
@@ -212,6 +209,16 @@ def test_bad_input_is_one_line_and_exit_code_2(arguments, text, tmp_path, monkey
     assert len(found.stderr.strip().splitlines()) == 1
 
 
+@pytest.mark.parametrize("more", [(), ("--failures", "1 /year")])
+@pytest.mark.parametrize("policy", ["foo", "shrink", "hotspares"])
+def test_a_policy_is_one_of_those_that_an_instance_can_follow(policy, more):
+    found = run("llama3-8b", "--policy", policy, *more)
+    assert found.exit_code == 2
+    assert "'none', 'hot_spares', 'rewire'" in found.stderr
+    with pytest.raises(UsageError, match="heads would not divide"):
+        Failures(policy="shrink")
+
+
 def test_a_model_that_does_not_fit_says_by_how_much_and_what_would():
     found = run("llama3-405b", "--fabric", "lite-flat-switch", "--tp", 16)
     assert found.exit_code == 2
@@ -229,7 +236,8 @@ def asked(tmp_path, *arguments, rows=(), head="arrival_s,prompt_tokens,output_to
 
 
 def test_rates_of_a_burst_are_measured_to_its_last_token():
-    found = run("llama3-8b", "--rate", "1e9/s", "--requests", 500, "--instances", 1, "--format", "json")
+    more = ("--requests", 500, "--instances", 1, "--ttft", "1 h", "--tbt", "1 min", "--format", "json")
+    found = run("llama3-8b", "--rate", "1e9/s", *more)
     result = json.loads(found.stdout)["results"]
     assert not result["steady"]
     begin, end = result["rates_begin_s"], result["rates_end_s"]
@@ -237,7 +245,8 @@ def test_rates_of_a_burst_are_measured_to_its_last_token():
     asked = find_workload("coding")
     sent = make_requests(asked, 1e9, 500, seed=result["seed"]).output.sum()
     assert result["tokens_per_s"] == pytest.approx(sent / (end - begin), rel=1e-9)
-    assert 0 < result["goodput_per_s"] <= result["capacity_per_s"]
+    assert result["goodput_per_s"] == pytest.approx(500 / (end - begin), rel=1e-9)
+    assert result["goodput_per_s"] <= result["capacity_per_s"]
 
 
 def test_goodput_of_two_requests_is_below_the_capacity_at_any_rate(tmp_path):
