@@ -3,16 +3,19 @@
 import csv
 import io
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from click.testing import CliRunner
+from rich.console import Console
 
 from topo_sim.base import UsageError
 from topo_sim.cli import main
 from topo_sim.inference.deployment import Slo
 from topo_sim.inference.serving import Requests, Rules, find_workload, make_requests
-from topo_sim.studies.serving import Question, load_curve, serve_model
+from topo_sim.report.serving import load_curve_table, serving_tables
+from topo_sim.studies.serving import LoadCurve, Question, load_curve, serve_model
 from topo_sim.studies.serving_cluster import Failures
 
 CASES = {
@@ -291,3 +294,13 @@ def test_a_trace_names_each_column_once_and_bounds_tokens(tmp_path):
     assert "2 columns of that name" in found.stderr
     found = asked(tmp_path, rows=("0,1000000000,10",))
     assert "from 1 to 10,000,000" in found.stderr
+
+
+def test_a_run_that_beats_its_bounds_says_so_aloud():
+    found = serve_model("llama3-8b", ask(2.0, 20), gpu="h100", instances=1)
+    wrong = replace(found, alone=replace(found.alone, ttft=found.alone.ttft + 1e6))
+    for result, loud in ((found, False), (wrong, True)):
+        console = Console(record=True, width=200, file=io.StringIO())
+        console.print(serving_tables(result))
+        console.print(load_curve_table(LoadCurve((result,))))
+        assert console.export_text().count("do not trust") == 2 * loud
