@@ -184,6 +184,25 @@ def _network(
     return network, topology.document.gpu, notes
 
 
+def _check(phases: Sequence[str], answer: int, operators: str) -> None:
+    if not phases or any(phase not in ("prefill", "decode") for phase in phases):
+        raise UsageError(f"found phases {list(phases)}, expected prefill, decode or both")
+    if answer < 1:
+        raise UsageError(f"found answers of {answer} tokens, expected at least 1")
+    if operators not in OPERATORS:
+        raise UsageError(f'found operators "{operators}", expected {" or ".join(OPERATORS)}')
+
+
+def _pools(found: Sequence[PhasePlan], question: _Question, answer: int) -> Pools | None:
+    """Share the GPUs out between the best of both phases, where both are asked for and found."""
+    best = {each.phase: each.search.best for each in found}
+    prefill, decode = best.get("prefill"), best.get("decode")
+    if prefill is None or decode is None:
+        return None
+    ranks = question.cluster.network.ranks
+    return split_pools(question.model, prefill, decode, ranks, question.context, answer, question.precision)
+
+
 def plan_deployment(
     model: str,
     fabric: str | None = None,
@@ -282,12 +301,7 @@ def plan_deployment(
     >>> plan.phases[0].search.best.time <= 0.02
     True
     """
-    if not phases or any(phase not in ("prefill", "decode") for phase in phases):
-        raise UsageError(f"found phases {list(phases)}, expected prefill, decode or both")
-    if answer < 1:
-        raise UsageError(f"found answers of {answer} tokens, expected at least 1")
-    if operators not in OPERATORS:
-        raise UsageError(f'found operators "{operators}", expected {" or ".join(OPERATORS)}')
+    _check(phases, answer, operators)
     shape, known = find_model(model, tuple(model_files)), load_gpus(tuple(gpu_files))
     named = gpu or _named_gpu(fabric, settings or {}) or "h100"
     record = find_gpu(named, known)
@@ -313,11 +327,7 @@ def plan_deployment(
         search = space.search(slo.limit(phase), keep)
         front = _frontier(space, slo.limit(phase)) if frontier else ()
         found.append(PhasePlan(phase, slo.limit(phase), search, front))
-    first, last = (each.search.best for each in (found[0], found[-1]))
-    pools = None
-    if len(found) > 1 and first and last:
-        order = (first, last) if first.phase == "prefill" else (last, first)
-        pools = split_pools(shape, *order, network.ranks, context, answer, question.precision)
+    pools = _pools(found, question, answer)
     head = shape, record.name, network.name, network.ranks, operators, context, overlap
     return Plan(*head, tuple(found), tuple(notes), pools)
 
