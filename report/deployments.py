@@ -159,33 +159,33 @@ def _ends(
 
 def _absolutes(study: CaseStudy, operators: str) -> list[Text]:
     """List the reference's own numbers."""
-    lines, missing = [], False
+    lines = []
     for network in dict.fromkeys(point.network for point in study.points.values()):
         found = []
         for model, phase in _cases(study):
             if (model, phase, study.reference, network, operators, 0.0) in study.points:
                 ends = _ends(study, model, phase, study.reference, network, operators)
                 found.append(_range(*ends, own=True))
-                missing = missing or not all(each.gpus or each.miss == NOT_COVERED for each in ends)
         if found:
             lines.append(_note(f"{study.reference}, tokens/s per SM, {network}: " + ", ".join(found)))
-    if missing:
+    if any(p.gpus and p.normalised is None for p in study.points.values() if p.operators == operators):
         lines.append(_note(f"in brackets: tokens/s per SM itself, where {study.reference} has no answer"))
     return lines
 
 
 def _misses(study: CaseStudy, operators: str) -> list[Text]:
-    """Say per GPU, model and phase why there is no answer: each reason once."""
-    found: dict[tuple[str, str], list[str]] = {}
+    """Say why there is no answer: a line per GPU, model, phase and reason, overlapped where both miss."""
+    cells: dict[tuple[str, str], str] = {}
     for point in study.points.values():
         if point.miss and point.operators == operators:
-            case = point.model, point.phase, point.gpu
-            who = point.model if point.miss == NOT_COVERED else "{2}, {0} {1}".format(*case)
-            where = found.setdefault((who, point.miss), [])
-            if point.network not in where:
-                where.append(point.network)
+            how = "overlapped" if point.overlap else "serial"
+            who, why = f"{point.gpu}, {point.model} {point.phase}", f"{point.miss}, {how}"
+            cells[(point.model, "") if point.miss == NOT_COVERED else (who, point.network)] = why
+    found: dict[tuple[str, str], list[str]] = {}
+    for (who, network), why in cells.items():
+        found.setdefault((who, why), []).append(network)
     return [
-        _note(f"none: {who}: {why}" if why == NOT_COVERED else f"none: {who}, {', '.join(where)}: {why}")
+        _note(f"none: {who}, {', '.join(where)}: {why}" if where[0] else f"-: {who}: {NOT_COVERED}")
         for (who, why), where in found.items()
     ]
 

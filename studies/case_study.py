@@ -1,6 +1,6 @@
 """The paper's case study: six types of GPU on three models, on an ideal network and on fabrics."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Literal
 

@@ -49,7 +49,10 @@ def test_notes_say_what_is_assumed():
     ("arguments", "message"),
     [
         (["ops"], "expected one of them"),
-        (["ops", "llama3-70b", "--fit", "a100_gemm"], "expected one of them"),
+        (["ops", "llama3-70b", "--fit", "a100_gemm"], "found MODEL and --fit of"),
+        (["ops", "llama3-70b", "--check", "nosuch"], "found MODEL and --check of"),
+        (["ops", "llama3-70b", "--spread", "nan"], "--spread: found without --fit"),
+        (["ops", "--check", "h100_llm_ops", "--start", "h100"], "--start: found without --fit"),
         (["ops", "llama3-70b", "--save", "x.yaml"], "expected constants to save"),
         (["ops", "llama3-7b"], "did you mean"),
         (["ops", "llama3-70b", "--tp", 3], "divisor of 64 heads"),

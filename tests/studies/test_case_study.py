@@ -101,7 +101,7 @@ def test_bad_questions_are_refused():
         case_study([], ["h100"])
     with pytest.raises(UsageError, match="found a context of 0"):
         case_study(["llama3-8b"], ["h100"], context=0)
-    with pytest.raises(UsageError, match="found no dense model.*--operators calibrated"):
+    with pytest.raises(UsageError, match=r"found no dense model.*--operators calibrated"):
         case_study(["mixtral-8x22b"], ["h100", "lite"], [], operators=["roofline"])
     with pytest.raises(UsageError, match="found operators"):
         case_study(["llama3-8b"], ["h100"], [], operators=["measured"])
@@ -127,7 +127,8 @@ def test_what_has_no_answer_says_so_and_why():
     assert "0.00" not in text
     assert "h100, tokens/s per SM, ideal: none" in text
     assert "none: h100, llama3-405b prefill, ideal: closest is TP 8, TTFT " in text
-    assert ", limit 1 s" in text
+    assert ", limit 1 s, overlapped" in text
+    assert "in brackets" not in text
 
 
 def test_where_the_reference_alone_has_no_answer_the_others_show_their_own(study):
