@@ -126,7 +126,7 @@ def test_what_has_no_answer_says_so_and_why():
     text = shown(*ideal, "--context", "100000", "--operators", "roofline")
     assert "0.00" not in text
     assert "h100, tokens/s per SM, ideal: none" in text
-    assert "none: h100, llama3-405b prefill, ideal: closest is TP 8, TTFT " in text
+    assert "none: h100, llama3-405b prefill, ideal, superpod-h100-64: closest is TP 8, TTFT " in text
     assert ", limit 1 s, overlapped" in text
     assert "in brackets" not in text
 
