@@ -3,13 +3,13 @@
 from dataclasses import dataclass
 from typing import Any
 
-from topo_sim.base import UsageError
+from topo_sim.base import UsageError, format_quantity
 from topo_sim.gpus import Gpu
 from topo_sim.inference.economics import gpu_cost, gpu_watts
 from topo_sim.inference.network import Network
 from topo_sim.inference.parallelism import Layout
 
-__all__ = ["Cluster", "Deployment", "Miss", "Search", "Slo", "UsedAlgorithm"]
+__all__ = ["Cluster", "Deployment", "Miss", "Search", "Slo", "UsedAlgorithm", "over_limit"]
 
 
 @dataclass(frozen=True)
@@ -205,6 +205,29 @@ class Deployment:
         }
 
 
+def over_limit(found: float, limit: float) -> str:
+    """Write a time and the limit that it misses, with as many digits as tell them apart.
+
+    Parameters
+    ----------
+    found, limit : float, s
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> over_limit(0.004944, 1e-9), over_limit(0.05000001, 0.05)
+    ('4.944 ms, limit 1 ns', '50.00001 ms, limit 50 ms')
+    """
+    for digits in (4, 7, 10, 17):
+        texts = [format_quantity(each, "time", digits) for each in (found, limit)]
+        if texts[0] != texts[1]:
+            break
+    return f"{texts[0]}, limit {texts[1]}"
+
+
 @dataclass(frozen=True)
 class Miss:
     """What comes closest where nothing is feasible.
@@ -236,8 +259,8 @@ class Miss:
             )
         name = "TTFT" if self.phase == "prefill" else "TBT"
         return (
-            f"none: closest is {self.layout.label} at batch {self.batch}, whose {name} of "
-            f"{self.found * 1e3:.4g} ms is {over * 1e3:.3g} ms over {self.limit * 1e3:g}"
+            f"none: closest is {self.layout.label} at batch {self.batch}, whose {name} is "
+            f"{over_limit(self.found, self.limit)}"
         )
 
     def to_dict(self) -> dict[str, Any]:

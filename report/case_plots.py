@@ -59,9 +59,11 @@ def _panel(axes: Axes, study: CaseStudy, model: str, phase: str, operators: str,
         axes.bar(at, serial, width * 0.92, color=colours[network], zorder=3)
         lower = hidden < serial  # the reference gains more by hiding than this one does
         axes.plot(at[lower], hidden[lower], "_", color="white", markersize=5, markeredgewidth=1.4, zorder=4)
-        for x, low, high in zip(at, serial, hidden, strict=True):
+        for x, gpu, low, high in zip(at, gpus, serial, hidden, strict=True):
             if max(low, high) == 0:
-                axes.annotate("none", (x, 0.02), rotation=90, ha="center", va="bottom", fontsize=6.5)
+                fits = study.point(model, phase, gpu, network, operators, 1.0).gpus
+                text = f"no {study.reference.upper()}" if fits else "none"
+                axes.annotate(text, (x, 0.02), rotation=90, ha="center", va="bottom", fontsize=6.5)
         most = max(most, float(serial.max(initial=0)), float(hidden.max(initial=0)))
     axes.axhline(1.0, color="0.1", linewidth=1.1, zorder=5)
     axes.set_xticks(np.arange(len(gpus)), [_label(gpu) for gpu in gpus])

@@ -8,7 +8,7 @@ from topo_sim.collectives import COLLECTIVES
 from topo_sim.inference.deployment import Deployment, UsedAlgorithm
 from topo_sim.inference.passes import PARTS
 from topo_sim.report.tables import new_table
-from topo_sim.studies.case_results import CasePoint, CaseStudy
+from topo_sim.studies.case_results import NOT_COVERED, CasePoint, CaseStudy
 from topo_sim.studies.plan import PhasePlan, Plan
 from topo_sim.studies.pools import Pools
 
@@ -111,27 +111,50 @@ def _pools(pools: Pools) -> str:
     )
 
 
-def _range(low: CasePoint, high: CasePoint) -> str:
-    values = [_NONE if each.normalised is None else f"{each.normalised:.2f}" for each in (low, high)]
-    if not (low.gpus or high.gpus):
+def _cell(point: CasePoint) -> str:
+    """Write one end: over the reference, or in brackets per SM where the reference has no answer."""
+    if point.miss == NOT_COVERED:
+        return _NONE
+    if not point.gpus:
         return "none"
-    return f"{values[0]} .. {values[1]}"
+    return f"({point.per_sm:.2f})" if point.normalised is None else f"{point.normalised:.2f}"
+
+
+def _range(low: CasePoint, high: CasePoint, own: bool = False) -> str:
+    ends = [f"{each.per_sm:.2f}" if own and each.gpus else _cell(each) for each in (low, high)]
+    return ends[0] if ends[0] == ends[1] and not low.gpus else " .. ".join(ends)
+
+
+def _cases(study: CaseStudy) -> list[tuple[str, str]]:
+    return [(model, phase) for phase in ("prefill", "decode") for model in study.models]
 
 
 def _case_table(study: CaseStudy, operators: str) -> list[RenderableType]:
-    columns = ["network", "GPU", *(f"{model} {p}" for p in ("prefill", "decode") for model in study.models)]
-    title = f"tokens/s per SM over {study.reference}, {operators} operators: serial .. overlapped"
-    table = new_table(title, columns, left=2)
+    cases = _cases(study)
+    columns = ["network", "GPU", *(f"{model} {phase}" for model, phase in cases)]
+    alone = len(study.gpus) == 1
+    over = "" if alone else f" over {study.reference}"
+    table = new_table(f"tokens/s per SM{over}, {operators} operators: serial .. overlapped", columns, left=2)
+    if all(study.points[key].miss == NOT_COVERED for key in study.points if key[4] == operators):
+        return [_note(f"{operators}: {NOT_COVERED}")]
+    if alone:
+        for network in dict.fromkeys(point.network for point in study.points.values()):
+            ends = [_ends(study, model, phase, study.reference, network, operators) for model, phase in cases]
+            table.add_row(network, study.reference, *(_range(*each, own=True) for each in ends))
+        return [table, *_misses(study, operators)]
     for network in study.networks:
         table.add_section()
         for gpu in study.gpus[1:]:
-            cells = []
-            for phase in ("prefill", "decode"):
-                for model in study.models:
-                    both = (study.point(model, phase, gpu, network, operators, o) for o in (0.0, 1.0))
-                    cells.append(_range(*both))
-            table.add_row(network, gpu, *cells)
-    return [table, *_absolutes(study, operators)]
+            ends = [_ends(study, model, phase, gpu, network, operators) for model, phase in cases]
+            table.add_row(network, gpu, *(_range(*each) for each in ends))
+    return [table, *_absolutes(study, operators), *_misses(study, operators)]
+
+
+def _ends(
+    study: CaseStudy, model: str, phase: str, gpu: str, network: str, operators: str
+) -> tuple[CasePoint, CasePoint]:
+    key = model, phase, gpu, network, operators
+    return study.point(*key, 0.0), study.point(*key, 1.0)
 
 
 def _absolutes(study: CaseStudy, operators: str) -> list[Text]:
@@ -139,15 +162,32 @@ def _absolutes(study: CaseStudy, operators: str) -> list[Text]:
     lines = []
     for network in dict.fromkeys(point.network for point in study.points.values()):
         found = []
-        for phase in ("prefill", "decode"):
-            for model in study.models:
-                key = (model, phase, study.reference, network, operators)
-                if (*key, 0.0) in study.points:
-                    low, high = (study.points[*key, overlap].per_sm for overlap in (0.0, 1.0))
-                    found.append(f"{low:.2f} .. {high:.2f}")
+        for model, phase in _cases(study):
+            if (model, phase, study.reference, network, operators, 0.0) in study.points:
+                ends = _ends(study, model, phase, study.reference, network, operators)
+                found.append(_range(*ends, own=True))
         if found:
             lines.append(_note(f"{study.reference}, tokens/s per SM, {network}: " + ", ".join(found)))
+    if any(p.gpus and p.normalised is None for p in study.points.values() if p.operators == operators):
+        lines.append(_note(f"in brackets: tokens/s per SM itself, where {study.reference} has no answer"))
     return lines
+
+
+def _misses(study: CaseStudy, operators: str) -> list[Text]:
+    """Say why there is no answer: a line per GPU, model, phase and reason, overlapped where both miss."""
+    cells: dict[tuple[str, str], str] = {}
+    for point in study.points.values():
+        if point.miss and point.operators == operators:
+            how = "overlapped" if point.overlap else "serial"
+            who, why = f"{point.gpu}, {point.model} {point.phase}", f"{point.miss}, {how}"
+            cells[(point.model, "") if point.miss == NOT_COVERED else (who, point.network)] = why
+    found: dict[tuple[str, str], list[str]] = {}
+    for (who, network), why in cells.items():
+        found.setdefault((who, why), []).append(network)
+    return [
+        _note(f"none: {who}, {', '.join(where)}: {why}" if where[0] else f"-: {who}: {NOT_COVERED}")
+        for (who, why), where in found.items()
+    ]
 
 
 def _economy_table(study: CaseStudy, operators: str) -> RenderableType:
@@ -201,7 +241,10 @@ def case_tables(study: CaseStudy, operators: tuple[str, ...] = ("roofline", "cal
     parts: list[RenderableType] = []
     for each in operators:
         parts += [*_case_table(study, each), Text("")]
-    parts += [_economy_table(study, operators[-1]), Text("")]
+    if len(study.gpus) > 1:
+        parts += [_economy_table(study, operators[-1]), Text("")]
+    else:
+        parts += [_note(f"{study.reference} alone: nothing to compare it with, expected two --gpu"), Text("")]
     collectives = _collective_table(study)
     if collectives is not None:
         parts += [collectives, Text("")]

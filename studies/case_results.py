@@ -4,9 +4,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-__all__ = ["IDEAL", "CasePoint", "CaseStudy", "CollectiveRow", "Key"]
+__all__ = ["IDEAL", "NOT_COVERED", "CasePoint", "CaseStudy", "CollectiveRow", "Key"]
 
 IDEAL = "ideal"
+NOT_COVERED = "the whole-pass roofline covers dense models alone: --operators calibrated covers all"
+"""Why the roofline has no answer for a model with experts or latent attention."""
+
 Key = tuple[str, str, str, str, str, float]
 
 
@@ -30,6 +33,8 @@ class CasePoint:
         Over the reference in the same case: its own fabric where this one is on a fabric.
     network_share : float
         Of the time: communication that nothing hides.
+    miss : str
+        Why there is no deployment, empty where there is one.
     """
 
     model: str
@@ -49,6 +54,7 @@ class CasePoint:
     normalised: float | None = None
     dollar_normalised: float | None = None
     watt_normalised: float | None = None
+    miss: str = ""
 
     @property
     def key(self) -> Key:
@@ -71,6 +77,7 @@ class CasePoint:
             "per_sm_over_reference": self.normalised,
             "per_usd_over_reference": self.dollar_normalised,
             "per_J_over_reference": self.watt_normalised,
+            "miss": self.miss,
         }
 
 

@@ -7,6 +7,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from topo_sim.inference.deployment import over_limit
 from topo_sim.inference.exchanges import pass_exchanges
 from topo_sim.inference.models import LanguageModel
 from topo_sim.inference.network import IdealNetwork, Network
@@ -16,7 +17,7 @@ from topo_sim.inference.parallelism import Layout
 from topo_sim.inference.passes import PassTimer
 from topo_sim.inference.roofline import LADDER, TBT, TTFT, pass_bounds
 
-__all__ = ["OVERLAPS", "SEARCHES", "Best", "Case", "Found"]
+__all__ = ["OVERLAPS", "SEARCHES", "Best", "Case", "Found", "covered"]
 
 OVERLAPS = (0.0, 1.0)
 Array = NDArray[np.float64]
@@ -93,9 +94,18 @@ class Found:
 
 @dataclass
 class Best:
-    """The best of all layouts that were offered, per overlap."""
+    """The best of all layouts that were offered, per overlap, and the fastest whatever its time."""
 
     found: dict[float, Found] = field(default_factory=dict)
+    nearest: dict[float, Found] = field(default_factory=dict)
+
+    def miss(self, case: Case, overlap: float) -> str:
+        """Say what comes closest where nothing is found."""
+        one = self.nearest.get(overlap)
+        if one is None:
+            return "no number of GPUs that fills the network holds weights and one sequence"
+        name = "TTFT" if case.phase == "prefill" else "TBT"
+        return f"closest is {one.layout}, {name} {over_limit(one.time, case.limit)}"
 
     def offer(
         self, case: Case, gpus: int, layout: str, own: Array, wire: Array, fits: NDArray[np.bool_]
@@ -114,6 +124,11 @@ class Best:
         for overlap in OVERLAPS:
             exposed = wire - overlap * np.minimum(own, wire)
             total = own + exposed
+            if fits.any():
+                j = int(np.argmin(np.where(fits, total, np.inf)))
+                if overlap not in self.nearest or total[j] < self.nearest[overlap].time:
+                    time, share = float(total[j]), float(exposed[j] / total[j])
+                    self.nearest[overlap] = Found(0.0, gpus, LADDER[j], layout, time, share)
             score = np.where(fits & (total <= case.limit), case.work.tokens / total, 0.0)
             score = score / (gpus * case.device.sms)
             i = int(np.argmax(score))
@@ -121,6 +136,11 @@ class Best:
             if score[i] > 0 and (best is None or score[i] > best.per_sm * (1 + 1e-12)):
                 share = float(exposed[i] / total[i])
                 self.found[overlap] = Found(float(score[i]), gpus, LADDER[i], layout, float(total[i]), share)
+
+
+def covered(model: LanguageModel, operators: str) -> bool:
+    """Tell whether a search can answer for a model: the roofline covers dense ones alone."""
+    return operators != "roofline" or not (model.experts or model.latent)
 
 
 def by_roofline(case: Case) -> dict[str, Best]:

@@ -1,6 +1,6 @@
 """The paper's case study: six types of GPU on three models, on an ideal network and on fabrics."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Literal
 
@@ -14,8 +14,8 @@ from topo_sim.inference.operators import Device, Work, find_precision
 from topo_sim.inference.operators.layers import Phase
 from topo_sim.inference.parallelism import Layout
 from topo_sim.inference.roofline import CONTEXT
-from topo_sim.studies.case_results import IDEAL, CasePoint, CaseStudy, CollectiveRow, Key
-from topo_sim.studies.case_search import OVERLAPS, SEARCHES, Best, Case
+from topo_sim.studies.case_results import IDEAL, NOT_COVERED, CasePoint, CaseStudy, CollectiveRow, Key
+from topo_sim.studies.case_search import OVERLAPS, SEARCHES, Best, Case, covered
 from topo_sim.studies.loading import fabric_for, load_all
 from topo_sim.studies.operators import efficiency_for
 
@@ -54,24 +54,31 @@ class _Fabrics:
 
 
 def _points(
-    found: Mapping[str, Best],
-    model: str,
-    phase: str,
-    gpu: Gpu,
-    operators: str,
-    money: tuple[float | None, float | None],
+    case: Case, gpu: Gpu, operators: str, money: tuple[float | None, float | None]
 ) -> Iterator[CasePoint]:
     cost, watts = money
+    able = covered(case.model, operators)
+    found = SEARCHES[operators](case) if able else {name: Best() for name in case.networks}
     for network, best in found.items():
         for overlap in OVERLAPS:
-            head = model, phase, gpu.name, network, operators, overlap
+            head = case.model.name, case.phase, gpu.name, network, operators, overlap
             one = best.found.get(overlap)
             if one is None:
-                yield CasePoint(*head, 0, 0, "none", float("inf"), 0.0, None, None, 0.0)
+                why = best.miss(case, overlap) if able else NOT_COVERED
+                yield CasePoint(*head, 0, 0, "none", float("inf"), 0.0, None, None, 0.0, miss=why)
                 continue
             each = one.per_sm * gpu.sms.typical
             per = (each / cost if cost else None, each / watts if watts else None)
             yield CasePoint(*head, one.gpus, one.batch, one.layout, one.time, one.per_sm, *per, one.share)
+
+
+def _check_covered(shapes: Sequence[LanguageModel], operators: Sequence[str]) -> None:
+    """Refuse names that are unknown, and searches that cover none of the models."""
+    if not operators or any(name not in SEARCHES for name in operators):
+        raise UsageError(f"found operators {list(operators)}, expected {' or '.join(SEARCHES)}")
+    if not any(covered(shape, name) for shape in shapes for name in operators):
+        names = ", ".join(shape.name for shape in shapes)
+        raise UsageError(f"{names}: found no dense model, expected one: {NOT_COVERED}")
 
 
 def _over(value: float | None, base: float | None) -> float | None:
@@ -134,6 +141,7 @@ def case_study(
     kv: Literal["shard", "replicate"] = "shard",
     precision: str = "fp8-all",
     context: int = CONTEXT,
+    operators: Sequence[str] = tuple(SEARCHES),
     gpu_files: Sequence[str] = (),
     model_files: Sequence[str] = (),
     seed: int = 0,
@@ -156,6 +164,8 @@ def case_study(
         Of the modelled operators; the roofline has one byte everywhere.
     context : int
         Tokens of each prompt, and positions while decoding.
+    operators : sequence of {"roofline", "calibrated"}
+        How operators are timed. The roofline has no answer for models that are not dense.
     gpu_files, model_files : sequence of str
         Catalogues of the user.
     seed : int
@@ -169,7 +179,7 @@ def case_study(
     Raises
     ------
     TopoSimError
-        For unknown names, models that are not dense, and files with faults.
+        For unknown names, files with faults, and where the roofline alone is asked for and no model is dense.
 
     Notes
     -----
@@ -182,6 +192,7 @@ def case_study(
     if context < 1:
         raise UsageError(f"found a context of {context}, expected at least 1")
     shapes = [find_model(name, tuple(model_files)) for name in dict.fromkeys(models)]
+    _check_covered(shapes, operators)
     known = load_gpus(tuple(gpu_files))
     types = list({gpu.name: gpu for gpu in (find_gpu(name, known) for name in gpus)}.values())
     most = {gpu.name: int(gpu.need("max_gpus", "the case study").typical) for gpu in types}
@@ -198,8 +209,8 @@ def case_study(
         case = Case(
             shape, Device.of(gpu), most[gpu.name], phase, here, constants[gpu.name], chosen, kv, context
         )
-        for operators, search in SEARCHES.items():
-            for point in _points(search(case), shape.name, phase, gpu, operators, money[gpu.name, phase]):
+        for name in operators:
+            for point in _points(case, gpu, name, money[gpu.name, phase]):
                 points[point.key] = point
     own = networks.labels[reference_fabric]
     lite = {key: network for key, network in networks.made.items() if key[0] != own}

@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass
 from os import PathLike
 from typing import Any, Literal
 
+from topo_sim.base import UsageError
 from topo_sim.gpus import find_gpu, load_gpus
 from topo_sim.inference.models import LanguageModel, find_model
 from topo_sim.inference.operators import (
@@ -20,11 +21,14 @@ from topo_sim.inference.operators import (
     operator_time,
     pass_operators,
 )
+from topo_sim.inference.operators.precision import value_bytes
 
 __all__ = ["OperatorReport", "OperatorRow", "efficiency_for", "list_operators"]
 
 Files = Iterable[str | PathLike[str]]
 _FALLBACK = "h100"
+_MOST = 10_000_000
+"""Sequences, and tokens of each, at most."""
 
 
 @dataclass(frozen=True)
@@ -210,6 +214,18 @@ def _row(op: Operator, device: Device, efficiency: Efficiency, in_pass: bool) ->
     return OperatorRow(*head, m, n, k, count, op.form, flops, weights, reads, writes, bound, time, limit)
 
 
+def _memory_note(shard: Shard, device: Device, how: Precision, batch: int, context: int) -> list[str]:
+    """Say where weights and the cache of all sequences are more than the GPU's memory."""
+    weights = float(shard.weight_bytes(value_bytes(how.weights), value_bytes(how.outputs)))
+    need = weights + float(shard.cache_bytes_per_token(value_bytes(how.kv))) * batch * context
+    if need <= device.memory:
+        return []
+    return [
+        f"does not fit: weights and the cache of {batch:,} x {context:,} tokens take {need / 1e9:,.1f} GB of "
+        f"a GPU, which has {device.memory / 1e9:g} GB"
+    ]
+
+
 def list_operators(
     model: str,
     gpu: str = "h100",
@@ -277,6 +293,9 @@ def list_operators(
     >>> report.total("time") > report.total("bound") > 0
     True
     """
+    for name, value in (("batch", batch), ("context", context)):
+        if value > _MOST:
+            raise UsageError(f"{name}: found {value:.4g}, expected a whole number from 1 to {_MOST:,}")
     shape, gpus = find_model(model, tuple(model_files)), load_gpus(tuple(gpu_files))
     device = Device.of(find_gpu(gpu, gpus), level)
     chosen = find_precision(precision, kv)
@@ -291,6 +310,7 @@ def list_operators(
             f"each key-value head is held {copies} times" if kv_heads == "replicate" else "its cache is cut"
         )
         notes.append(f"TP {tp} exceeds the {shape.kv_heads} key-value heads: {what}")
+    notes += _memory_note(shard, device, chosen, batch, context)
     return OperatorReport(
         shape, device, chosen, efficiency, phase, tp, ep, batch, context, in_pass, rows, tuple(notes)
     )

@@ -137,8 +137,8 @@ class _Question:
 
     def layouts(self, phase: Phase) -> list[Layout]:
         given = dict(self.given)
-        if phase == "decode" and any(c > 1 for c in given.get("cp", ())):
-            raise UsageError("found CP above 1 while decoding, expected it with --phase prefill alone")
+        if phase == "decode":
+            given["cp"] = ()
         most = min(self.cluster.most, self.cluster.network.ranks)
         self._check(given, most)
         found = list(layouts(self.model, phase, most, placements=self.placements, **given))
@@ -158,6 +158,16 @@ class _Question:
                 Layout(sizes["tp"], sizes["pp"], sizes["ep"], sizes["cp"]).check(self.model, most)
 
 
+def _check_cp(cp: Sequence[int], phases: Sequence[Phase]) -> list[str]:
+    """Say that CP cuts prompts alone; refuse it where there are none."""
+    if all(c == 1 for c in cp):
+        return []
+    if "prefill" not in phases:
+        found = "/".join(map(str, cp))
+        raise UsageError(f"--cp: found {found} with decode alone, expected prefill too: CP cuts prompts")
+    return ["CP is of prefill alone: decode has no prompts to cut"] if "decode" in phases else []
+
+
 def _frontier(space: SearchSpace, limit: float) -> tuple[Deployment, ...]:
     """Search under shorter and longer limits, and keep what nothing faster beats."""
     found: list[Deployment] = []
@@ -175,6 +185,10 @@ def _network(
     if fabric is None or fabric == IDEAL:
         if settings:
             raise UsageError("--set: found without --fabric, expected a topology with parameters")
+        if how["routing"] is not None:
+            raise UsageError("--routing: found without --fabric, expected a topology with paths to choose")
+        if how["overhead"]:
+            raise UsageError("--overhead: found without --fabric, expected a topology that messages cross")
         return IdealNetwork(rate, ranks=most), None, [f"ideal network: {rate / 1e9:g} GB/s, no latency"]
     topology = fabric_for(fabric, rate, settings)
     notes = []
@@ -182,6 +196,25 @@ def _network(
         notes.append(f"{topology.document.name}: rate set to that of {gpu.name}, {rate / 1e9:g} GB/s")
     network = FabricNetwork(topology.fabric, **how)
     return network, topology.document.gpu, notes
+
+
+def _check(phases: Sequence[str], answer: int, operators: str) -> None:
+    if not phases or any(phase not in ("prefill", "decode") for phase in phases):
+        raise UsageError(f"found phases {list(phases)}, expected prefill, decode or both")
+    if answer < 1:
+        raise UsageError(f"found answers of {answer} tokens, expected at least 1")
+    if operators not in OPERATORS:
+        raise UsageError(f'found operators "{operators}", expected {" or ".join(OPERATORS)}')
+
+
+def _pools(found: Sequence[PhasePlan], question: _Question, answer: int) -> Pools | None:
+    """Share the GPUs out between the best of both phases, where both are asked for and found."""
+    best = {each.phase: each.search.best for each in found}
+    prefill, decode = best.get("prefill"), best.get("decode")
+    if prefill is None or decode is None:
+        return None
+    ranks = question.cluster.network.ranks
+    return split_pools(question.model, prefill, decode, ranks, question.context, answer, question.precision)
 
 
 def plan_deployment(
@@ -282,12 +315,8 @@ def plan_deployment(
     >>> plan.phases[0].search.best.time <= 0.02
     True
     """
-    if not phases or any(phase not in ("prefill", "decode") for phase in phases):
-        raise UsageError(f"found phases {list(phases)}, expected prefill, decode or both")
-    if answer < 1:
-        raise UsageError(f"found answers of {answer} tokens, expected at least 1")
-    if operators not in OPERATORS:
-        raise UsageError(f'found operators "{operators}", expected {" or ".join(OPERATORS)}')
+    _check(phases, answer, operators)
+    of_cp = _check_cp(cp, phases)
     shape, known = find_model(model, tuple(model_files)), load_gpus(tuple(gpu_files))
     named = gpu or _named_gpu(fabric, settings or {}) or "h100"
     record = find_gpu(named, known)
@@ -298,7 +327,7 @@ def plan_deployment(
     if meant and meant != record.name:
         notes.append(f"{network.name} is made for {meant}, not for {record.name}")
     efficiency, note = efficiency_for(record.name, constants, tuple(constant_files))
-    notes += [note] if note and operators == "calibrated" else []
+    notes += [*([note] if note and operators == "calibrated" else []), *of_cp]
     cluster = Cluster(record, network, network.ranks if most is None else most)
     places = placements or (("packed",) if isinstance(network, IdealNetwork) else ("packed", "strided"))
     given = {"tp": tp, "pp": pp, "ep": ep, "cp": cp}
@@ -313,11 +342,7 @@ def plan_deployment(
         search = space.search(slo.limit(phase), keep)
         front = _frontier(space, slo.limit(phase)) if frontier else ()
         found.append(PhasePlan(phase, slo.limit(phase), search, front))
-    first, last = (each.search.best for each in (found[0], found[-1]))
-    pools = None
-    if len(found) > 1 and first and last:
-        order = (first, last) if first.phase == "prefill" else (last, first)
-        pools = split_pools(shape, *order, network.ranks, context, answer, question.precision)
+    pools = _pools(found, question, answer)
     head = shape, record.name, network.name, network.ranks, operators, context, overlap
     return Plan(*head, tuple(found), tuple(notes), pools)
 

@@ -190,6 +190,17 @@ class _Make:
             f"{tokens:,} tokens in whole blocks: {mend}"
         )
 
+    def pool(self, count: int, layout: Layout, requests: Requests) -> Pool:
+        """Time the passes of instances of one layout, up to the longest request."""
+        layout.check(self.model, self.network.ranks)
+        rules, tokens = self.rules, int(np.min(requests.prompt + requests.output))
+        table = tabulate(
+            self.timer(layout), tokens=max(rules.most_tokens, rules.chunk),
+            longest=(2 if rules.chunk else 1) * requests.longest, batch=rules.most_batch,
+            capacity=self.capacity(layout, tokens), lengths=requests.prompt,
+        )  # fmt: skip
+        return Pool(table, count)
+
 
 def _placed(pools: list[tuple[int, Layout]]) -> list[np.ndarray[Any, np.dtype[np.int64]]]:
     """Ranks of every instance, one pool after another from rank 0 on."""
@@ -230,6 +241,24 @@ def _split(
     for count in counts:
         check_count(count, "instances", most=100_000)
     return [(count, layout) for count, layout in zip(counts, layouts, strict=False)], notes
+
+
+def _check(operators: str, memory_share: float) -> None:
+    if operators not in ("calibrated", "roofline"):
+        raise UsageError(f'found operators "{operators}", expected calibrated or roofline')
+    if not 0 < memory_share <= 1:
+        raise UsageError(f"memory share: found {memory_share}, expected a share above 0 and up to 1")
+
+
+def _check_room(network: str, sizes: list[tuple[int, Layout]], spares: int, ranks: int) -> None:
+    """Refuse more instances and spares than the fabric has endpoints for."""
+    used = sum(count * layout.gpus for count, layout in sizes) + spares
+    if used > ranks:
+        text = " + ".join(f"{count} x {layout.gpus}" for count, layout in sizes)
+        raise UsageError(
+            f"{network}: found {used:,} GPUs in instances ({text}) and spares ({spares}), expected at "
+            f"most its {ranks:,}"
+        )
 
 
 def make_setup(
@@ -291,10 +320,7 @@ def make_setup(
     -------
     Setup
     """
-    if operators not in ("calibrated", "roofline"):
-        raise UsageError(f'found operators "{operators}", expected calibrated or roofline')
-    if not 0 < memory_share <= 1:
-        raise UsageError(f"memory share: found {memory_share}, expected a share above 0 and up to 1")
+    _check(operators, memory_share)
     shape, known = find_model(model, tuple(model_files)), load_gpus(tuple(gpu_files))
     named = gpu or (load_all([fabric], settings)[0].document.gpu if fabric and fabric != "ideal" else None)
     record = find_gpu(named or "h100", known)
@@ -311,34 +337,20 @@ def make_setup(
     spares = failures.spares if failures else 0
     ranks = place.ranks if place else None
     sizes, more = _split(instances, (first, later), None if ranks is None else ranks - spares)
-    used = sum(count * layout.gpus for count, layout in sizes) + spares
-    if ranks is not None and used > ranks:
-        text = " + ".join(f"{count} x {layout.gpus}" for count, layout in sizes)
-        raise UsageError(
-            f"{network.name}: found {used:,} GPUs in instances ({text}) and spares ({spares}), expected at "
-            f"most its {ranks:,}"
-        )
-    longest, pools = requests.longest, []
-    for count, layout in sizes:
-        layout.check(shape, network.ranks)
-        tokens = int(np.min(requests.prompt + requests.output))
-        table = tabulate(
-            make.timer(layout), tokens=max(rules.most_tokens, rules.chunk),
-            longest=(2 if rules.chunk else 1) * longest, batch=rules.most_batch,
-            capacity=make.capacity(layout, tokens), lengths=requests.prompt,
-        )  # fmt: skip
-        pools.append(Pool(table, count))
+    if ranks is not None:
+        _check_room(network.name, sizes, spares, ranks)
+    pools = tuple(make.pool(count, layout, requests) for count, layout in sizes)
     moved, at = shape.kv_bytes_per_token(value_bytes(make.precision.kv)), _placed(sizes)
     links = None
     if len(pools) == 2:
-        links = _links(
-            place, at, moved, record.network_bandwidth.at(level), first, later, routing, overhead, seed
-        )
+        bandwidth = record.network_bandwidth.at(level)
+        links = _links(place, at, moved, bandwidth, first, later, routing, overhead, seed)
     rate = _failure_rate(failures, record, level, tuple(rate_files))
     return Setup(
         shape, record.name, network.name, ("prefill", "decode") if links else ("both",),
-        tuple(layout for _, layout in sizes), tuple(pools), links,
-        tuple(make.timer(layout, roofline=True) for _, layout in sizes), longest, rate, tuple(notes + more),
+        tuple(layout for _, layout in sizes), pools, links,
+        tuple(make.timer(layout, roofline=True) for _, layout in sizes), requests.longest, rate,
+        tuple(notes + more),
     )  # fmt: skip
 
 

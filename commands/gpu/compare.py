@@ -1,6 +1,6 @@
 """GPUs side by side."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -16,6 +16,11 @@ if TYPE_CHECKING:
 __all__ = ["compare"]
 
 _option = click.option
+# What the JSON output repeats of the options, beside the GPUs.
+_INPUTS = (
+    *("count", "curve", "fleet", "group", "mttr", "risk", "precision", "prices", "models", "rates"),
+    *("model", "d0", "samples", "catalogues", "seed"),
+)
 
 
 @click.command(
@@ -36,11 +41,9 @@ _option = click.option
 @_option("--risk", default=1e-3, show_default=True, help="Largest probability that spares run out.")
 @_option("--precision", default="bf16", show_default=True,
          help="Whose dense peak makes GPUs equal to one of the first.")  # fmt: skip
-@_option("--prices", "price_files", multiple=True, metavar="FILE", help="Prices of your own. Repeatable.")
-@_option("--models", "files", multiple=True, metavar="FILE", help="Models of power of your own. Repeatable.")
-@_option(
-    "--rates", "rate_files", multiple=True, metavar="FILE", help="Failure rates of your own. Repeatable."
-)
+@_option("--prices", multiple=True, metavar="FILE", help="Prices of your own. Repeatable.")
+@_option("--models", multiple=True, metavar="FILE", help="Models of power of your own. Repeatable.")
+@_option("--rates", multiple=True, metavar="FILE", help="Failure rates of your own. Repeatable.")
 @_option("--model", default="poisson", show_default=True, metavar="NAME[@SETTING=VALUE]",
          help="Yield model of dies, wafers and bills.")  # fmt: skip
 @_option("--d0", default="0.1 /cm2", show_default=True, metavar="DENSITY",
@@ -52,32 +55,32 @@ _option = click.option
 @seed_option
 @output_options
 def compare(
-    names: tuple[str, ...],
-    count: int,
-    curve: str,
-    fleet: int,
-    group: int,
-    mttr: str,
-    risk: float,
-    precision: str,
-    price_files: tuple[str, ...],
-    files: tuple[str, ...],
-    rate_files: tuple[str, ...],
-    model: str,
-    d0: str,
-    samples: int,
-    workers: int,
-    picture: tuple[str, ...],
-    catalogues: tuple[str, ...],
-    seed: int,
-    form: str,
-    output: str | None,
+    names: tuple[str, ...], picture: tuple[str, ...], form: str, output: str | None, **given: Any
 ) -> None:
     """Compare GPUs in all that they are bought for: compute, yield, cost, power, cooling, failures.
 
     GPU is h100 and lite unless others are given; the first is what the others are compared with, in
     numbers of the same compute. --picture draws wafers, bills, power against load and spares.
     """
+    check_pictures(picture)
+    chosen = names or ("h100", "lite")
+    result = _compared(chosen, given)
+    from topo_sim.report import to_json
+    from topo_sim.report.gpu_compare import compare_table
+
+    draw(picture, lambda: _figure(result))
+    inputs = {"gpus": chosen} | {name: given[name] for name in _INPUTS}
+    emit(
+        form,
+        output,
+        lambda: compare_table(result),
+        lambda: to_json("gpu compare", inputs, result.to_dict()),
+        result.rows,
+    )
+
+
+def _compared(chosen: tuple[str, ...], given: dict[str, Any]) -> "GpuComparison":
+    """Load the catalogues, and compare."""
     from topo_sim.gpus import find_gpu, load_gpus
     from topo_sim.gpus.power import load_power
     from topo_sim.gpus.prices import load_prices
@@ -86,54 +89,21 @@ def compare(
     from topo_sim.studies.gpu_compare import compare_gpus
     from topo_sim.studies.power_blocks import PowerQuestion
 
-    check_pictures(picture)
-    chosen, known = names or ("h100", "lite"), load_gpus(catalogues)
-    repair = parse_quantities([mttr], "time", "--mttr")[0]
-    result = compare_gpus(
+    known = load_gpus(given["catalogues"])
+    repair = parse_quantities([given["mttr"]], "time", "--mttr")[0]
+    policies = ("all_on", "gate", "gate_dvfs")
+    return compare_gpus(
         [find_gpu(name, known) for name in chosen],
-        load_prices(price_files),
+        load_prices(given["prices"]),
         power=PowerQuestion(
-            count=count, curve=curve, precision=precision, policies=("all_on", "gate", "gate_dvfs")
+            count=given["count"], curve=given["curve"], precision=given["precision"], policies=policies
         ),
-        failures=Question(count=fleet, group=group, repair=repair, risk=risk),
-        book=load_power(files),
-        rates=load_failure_rates(rate_files),
+        failures=Question(count=given["fleet"], group=given["group"], repair=repair, risk=given["risk"]),
+        book=load_power(given["models"]),
+        rates=load_failure_rates(given["rates"]),
         known=known,
-        precision=precision,
-        model=model,
-        density=parse_quantities([d0], "defect density", "--d0")[0],
-        samples=samples,
-        seed=seed,
-        workers=workers,
-    )
-    from topo_sim.report import to_json
-    from topo_sim.report.gpu_compare import compare_table
-
-    draw(picture, lambda: _figure(result))
-    inputs = {
-        "gpus": list(chosen),
-        "count": count,
-        "curve": curve,
-        "fleet": fleet,
-        "group": group,
-        "mttr": mttr,
-        "risk": risk,
-        "precision": precision,
-        "prices": list(price_files),
-        "models": list(files),
-        "rates": list(rate_files),
-        "model": model,
-        "d0": d0,
-        "samples": samples,
-        "catalogues": list(catalogues),
-        "seed": seed,
-    }
-    emit(
-        form,
-        output,
-        lambda: compare_table(result),
-        lambda: to_json("gpu compare", inputs, result.to_dict()),
-        result.rows,
+        density=parse_quantities([given["d0"]], "defect density", "--d0")[0],
+        **{name: given[name] for name in ("precision", "model", "samples", "seed", "workers")},
     )
 
 

@@ -40,7 +40,7 @@ __all__ = ["case_study"]
 )
 @click.option(
     "--operators", type=click.Choice(["both", "calibrated", "roofline"]), default="both", show_default=True,
-    help="Which tables to show: operators as modelled after measured ones, or the paper's roofline. "
+    help="Which cases to search: operators as modelled after measured ones, or the paper's roofline. "
     "The picture has the calibrated ones unless roofline is asked for.",
 )  # fmt: skip
 @click.option(
@@ -73,17 +73,18 @@ def case_study(form: str, output: str | None, **given: Any) -> None:
     from topo_sim.studies.case_study import FABRICS, MODELS, TYPES
     from topo_sim.studies.case_study import case_study as run
 
+    shown = ("roofline", "calibrated") if given["operators"] == "both" else (given["operators"],)
     with progress_bar("case study") as progress:
         result = run(
             given["models"] or MODELS,
             given["gpus"] or TYPES,
             given["fabrics"] or FABRICS,
             **{name: given[name] for name in ("reference_fabric", "kv", "precision", "context", "seed")},
+            operators=shown,
             gpu_files=given["gpu_files"],
             model_files=given["model_files"],
             progress=progress,
         )
-    shown = ("roofline", "calibrated") if given["operators"] == "both" else (given["operators"],)
     inputs = {name: list(value) if isinstance(value, tuple) else value for name, value in given.items()}
     emit(
         form,

@@ -3,6 +3,7 @@
 from typing import Any
 
 import click
+from click.core import ParameterSource
 
 from topo_sim.base.errors import UsageError
 from topo_sim.commands.common import emit, examples, output_options, progress_bar, seed_option
@@ -88,10 +89,7 @@ def ops(form: str, output: str | None, **given: Any) -> None:
     """
     from topo_sim.report.formats import check_writable
 
-    if sum(given[name] is not None for name in ("model", "check", "fit")) != 1:
-        raise UsageError("found none or several of MODEL, --check and --fit, expected one of them")
-    if given["save"] and given["fit"] is None:
-        raise UsageError("--save: found without --fit, expected constants to save")
+    _check_options(given)
     for path in given["picture"]:
         if not path.endswith((".png", ".svg", ".pdf")):
             raise UsageError(f'--picture: found "{path}", expected a name that ends in .png, .svg or .pdf')
@@ -109,6 +107,23 @@ def ops(form: str, output: str | None, **given: Any) -> None:
         for path in given["picture"]:
             save_figure(drawn, path)
         click.echo(f"drew {', '.join(given['picture'])}", err=True)
+
+
+def _check_options(given: Options) -> None:
+    """Refuse none or several of what to do, and options of --fit without it."""
+    names = {"model": "MODEL", "check": "--check", "fit": "--fit"}
+    asked = [names[name] for name in names if given[name] is not None]
+    if len(asked) != 1:
+        found = " and ".join(asked) or "none"
+        raise UsageError(f"found {found} of MODEL, --check and --fit, expected one of them")
+    context = click.get_current_context()
+    for name, what in (
+        ("start", "a fit to start"),
+        ("spread", "a fit to hold"),
+        ("save", "constants to save"),
+    ):
+        if given["fit"] is None and context.get_parameter_source(name) is not ParameterSource.DEFAULT:
+            raise UsageError(f"--{name}: found without --fit, expected {what}")
 
 
 def _list(given: Options) -> tuple[Any, Any, Any]:

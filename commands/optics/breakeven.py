@@ -22,9 +22,23 @@ from topo_sim.commands.optics.hardware import any_matching_option, level_option,
 from topo_sim.commands.optics.pictures import check_pictures, draw, picture_option
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from topo_sim.collectives.reconfiguration import Circuits
+    from topo_sim.optics.circuit_hardware import CircuitHardware
+    from topo_sim.studies.breakeven_map import BreakEven
+    from topo_sim.studies.breakeven_policies import PolicyPlans
+    from topo_sim.studies.breakeven_setup import BreakEvenSetup
     from topo_sim.topo import Fabric
+    from topo_sim.topo.files import Topology
 
 __all__ = ["breakeven"]
+
+# What the JSON output repeats of the options.
+_INPUTS = (
+    *("file", "collective", "sizes", "deltas", "switch", "level", "any_matching"),
+    *("policies", "algorithms", "base", "against", "set", "seed"),
+)
 
 
 @click.command(
@@ -77,27 +91,12 @@ __all__ = ["breakeven"]
 @output_options
 def breakeven(
     file: str | None,
-    collective: str,
-    ranks: int | None,
-    ports: int | None,
-    rate: str | None,
-    alpha: str,
-    hop: str | None,
-    hidden: str,
-    sizes: tuple[str, ...],
-    deltas: tuple[str, ...],
-    switch: str | None,
-    level: str | None,
-    any_matching: bool,
     policies: tuple[str, ...],
-    algorithms: tuple[str, ...],
-    base: str | None,
-    against: tuple[str, ...],
     picture: tuple[str, ...],
     settings: tuple[str, ...],
-    seed: int,
     form: str,
     output: str | None,
+    **given: Any,
 ) -> None:
     """Find out at which sizes and reconfiguration times circuits win.
 
@@ -108,65 +107,17 @@ def breakeven(
     from topo_sim.report.formats import to_json
 
     check_pictures(picture)
-    if policies and (picture or against):
+    if policies and (picture or given["against"]):
         raise UsageError("found --policy beside --picture or --against, expected it without them")
     if file is None and settings:
         raise UsageError(f'--set: found "{settings[0]}" without FILE, expected a topology file')
     topology = None if file is None else load_one(file, settings)
     from topo_sim.report.breakeven import breakeven_table, plot_breakeven, policies_table
-    from topo_sim.studies import breakeven as run
-    from topo_sim.studies.breakeven import SIZES
-    from topo_sim.studies.breakeven_policies import compare_policies
-    from topo_sim.studies.breakeven_setup import set_up_breakeven
-    from topo_sim.studies.circuit_hardware import read_hardware
 
-    hardware = read_hardware(topology, ranks=ranks or 64, switch=switch, level=level, timed=bool(deltas))
-    setup = set_up_breakeven(
-        hardware,
-        ranks=ranks,
-        ports=ports,
-        rate=_one(rate, "rate", "--rate"),
-        alpha=parse_quantities([alpha], "time", "--alpha")[0],
-        hop=_one(hop, "time", "--hop"),
-        hidden=parse_quantities([hidden], "share", "--hidden")[0],
-        base=base,
-        deltas=parse_quantities(deltas, "time", "--delta"),
-        named=switch is not None or level is not None,
-        any_matching=any_matching,
-    )
-    wanted = parse_quantities(sizes, "size", "--size") or SIZES
-    common: dict[str, Any] = {
-        "algorithms": algorithms or None,
-        "base": setup.base,
-        "own": setup.own,
-        "hardware": hardware,
-        "assumed_any": setup.assumed_any,
-    }
-    place = (collective, setup.ranks, setup.circuits, wanted, setup.deltas)
-    others = [*setup.against, *_fabrics(against)]
-    with progress_bar("planning") as progress:
-        if policies:
-            plans = compare_policies(*place, policies, **common, progress=progress)
-        else:
-            octave = 8 if picture else 0
-            study = run(*place, **common, against=others, per_octave=octave, progress=progress)
-    inputs: dict[str, Any] = {
-        "file": file,
-        "collective": collective,
-        "sizes": list(sizes),
-        "deltas": list(deltas),
-        "switch": switch,
-        "level": level,
-        "any_matching": any_matching,
-        "policies": list(policies),
-        "algorithms": list(algorithms),
-        "base": base,
-        "against": list(against),
-        "set": list(settings),
-        "seed": seed,
-    }
-    name = "optics breakeven"
+    asked = given | {"file": file, "policies": policies, "set": settings}
+    inputs, name = {key: asked[key] for key in _INPUTS}, "optics breakeven"
     if policies:
+        plans = _plan_policies(topology, policies, given)
         emit(
             form,
             output,
@@ -175,6 +126,7 @@ def breakeven(
             plans.rows,
         )
         return
+    study = _plan_best(topology, 8 if picture else 0, given)
     emit(
         form,
         output,
@@ -183,6 +135,72 @@ def breakeven(
         study.rows,
     )
     draw(picture, lambda: plot_breakeven(study))
+
+
+def _plan_policies(
+    topology: "Topology | None", policies: tuple[str, ...], given: dict[str, Any]
+) -> "PolicyPlans":
+    """Plan by every policy asked for."""
+    from topo_sim.studies.breakeven_policies import compare_policies
+
+    hardware, setup = _set_up(topology, given)
+    place, common = _asked(hardware, setup, given)
+    with progress_bar("planning") as progress:
+        return compare_policies(*place, policies, **common, progress=progress)
+
+
+def _plan_best(topology: "Topology | None", per_octave: int, given: dict[str, Any]) -> "BreakEven":
+    """Find the best plan at every size and reconfiguration time, and on the fabrics without circuits."""
+    from topo_sim.studies import breakeven as run
+
+    hardware, setup = _set_up(topology, given)
+    place, common = _asked(hardware, setup, given)
+    others = [*setup.against, *_fabrics(given["against"])]
+    with progress_bar("planning") as progress:
+        return run(*place, **common, against=others, per_octave=per_octave, progress=progress)
+
+
+def _set_up(
+    topology: "Topology | None", given: dict[str, Any]
+) -> "tuple[CircuitHardware | None, BreakEvenSetup]":
+    """Read the hardware of FILE or a switch, and put the options beside it."""
+    from topo_sim.studies.breakeven_setup import set_up_breakeven
+    from topo_sim.studies.circuit_hardware import read_hardware
+
+    ranks, switch, level = given["ranks"], given["switch"], given["level"]
+    hardware = read_hardware(
+        topology, ranks=ranks or 64, switch=switch, level=level, timed=bool(given["deltas"])
+    )
+    return hardware, set_up_breakeven(
+        hardware,
+        ranks=ranks,
+        ports=given["ports"],
+        rate=_one(given["rate"], "rate", "--rate"),
+        alpha=parse_quantities([given["alpha"]], "time", "--alpha")[0],
+        hop=_one(given["hop"], "time", "--hop"),
+        hidden=parse_quantities([given["hidden"]], "share", "--hidden")[0],
+        base=given["base"],
+        deltas=parse_quantities(given["deltas"], "time", "--delta"),
+        named=switch is not None or level is not None,
+        any_matching=given["any_matching"],
+    )
+
+
+def _asked(
+    hardware: "CircuitHardware | None", setup: "BreakEvenSetup", given: dict[str, Any]
+) -> "tuple[tuple[str, int, Circuits, Sequence[float], Sequence[float]], dict[str, Any]]":
+    """Return what both studies take alike: arguments by place and by name."""
+    from topo_sim.studies.breakeven import SIZES
+
+    sizes = parse_quantities(given["sizes"], "size", "--size") or SIZES
+    place = (given["collective"], setup.ranks, setup.circuits, sizes, setup.deltas)
+    return place, {
+        "algorithms": given["algorithms"] or None,
+        "base": setup.base,
+        "own": setup.own,
+        "hardware": hardware,
+        "assumed_any": setup.assumed_any,
+    }
 
 
 def _one(text: str | None, kind: str, option: str) -> float | None:

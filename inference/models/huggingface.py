@@ -91,7 +91,7 @@ def _about(field: str) -> str:
 def _llama(config: _Config) -> Fields:
     fields = config.take(_DENSE, _OPTIONAL)
     if config.data.get("attention_bias") is True:
-        fields["biases"] = "all" if config.data.get("mlp_bias") is True else "qkv"
+        fields["biases"] = "all" if config.data.get("mlp_bias") is True else "attention"
     else:
         config.must_be("mlp_bias", False)
     return fields

@@ -45,8 +45,8 @@ class LanguageModel(Record):
         Whether the input table serves as output head too.
     positions : int
         Rows of a learned table of positions.
-    biases : {"none", "qkv", "all"}
-        Which products add a bias.
+    biases : {"none", "qkv", "attention", "all"}
+        Which products add a bias: queries, keys and values; those and the output; the MLP's too.
     norm : {"rms", "layer"}
         A layer norm has a bias beside its scale.
     head_norms : bool
@@ -86,7 +86,7 @@ class LanguageModel(Record):
     value_dim: CountOrNone = 0
     tied_embeddings: Flag = False
     positions: CountOrNone = 0
-    biases: Literal["none", "qkv", "all"] = "none"
+    biases: Literal["none", "qkv", "attention", "all"] = "none"
     norm: Literal["rms", "layer"] = "rms"
     head_norms: Flag = False
 
@@ -223,10 +223,12 @@ class LanguageModel(Record):
         queries = self.heads * self.head_dim
         bias = queries + 2 * self.kv_heads * self.head_dim if self.biases != "none" else 0
         total = self.layers * (scale * norms + bias) + scale * self.hidden + self.positions * self.hidden
+        if self.biases in ("attention", "all"):
+            total += self.layers * self.hidden
         if self.biases == "all":
             dense = self.layers - self.expert_layers
             inner = self.ff * (self.mlp_matrices - 1)
-            total += self.layers * self.hidden + dense * (inner + self.hidden)
+            total += dense * (inner + self.hidden)
         return total
 
     def parameters(self) -> int:

@@ -194,3 +194,16 @@ def test_by_name_folder_or_file(tmp_path):
 def test_bytes_per_value(value):
     with pytest.raises(UsageError, match="above 0"):
         MODELS["llama3-8b"].kv_bytes_per_token(value)
+
+
+@pytest.mark.parametrize(
+    ("keys", "more"),
+    [
+        ({}, 0),
+        ({"attention_bias": True}, 32 * (4096 + 2 * 1024 + 4096)),  # queries, keys and values, output
+        ({"attention_bias": True, "mlp_bias": True}, 32 * (4096 + 2 * 1024 + 4096 + 2 * 14336 + 4096)),
+    ],
+)
+def test_attention_bias_of_llama_is_of_the_output_too(tmp_path, keys, more):
+    plain = read_config(write(tmp_path, LLAMA)).parameters()
+    assert read_config(write(tmp_path, {**LLAMA, **keys})).parameters() == plain + more

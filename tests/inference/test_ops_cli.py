@@ -45,16 +45,31 @@ def test_notes_say_what_is_assumed():
     assert "each key-value head is held 4 times" in shown
 
 
+def test_a_batch_beyond_the_memory_is_noted():
+    assert "does not fit" not in run("ops", "llama3-70b", "--tp", 8).stdout
+    shown = run("ops", "llama3-8b", "--batch", 1000, "--precision", "bf16").stdout
+    need = 2 * 8.03e9 + 1000 * 1500 * 2 * 2 * 32 * 8 * 128  # weights; keys and values of 32 layers
+    assert f"take {need / 1e9:.1f} GB of a" in " ".join(shown.split())
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
         (["ops"], "expected one of them"),
-        (["ops", "llama3-70b", "--fit", "a100_gemm"], "expected one of them"),
+        (["ops", "llama3-70b", "--fit", "a100_gemm"], "found MODEL and --fit of"),
+        (["ops", "llama3-70b", "--check", "nosuch"], "found MODEL and --check of"),
+        (["ops", "llama3-70b", "--spread", "nan"], "--spread: found without --fit"),
+        (["ops", "--check", "h100_llm_ops", "--start", "h100"], "--start: found without --fit"),
         (["ops", "llama3-70b", "--save", "x.yaml"], "expected constants to save"),
         (["ops", "llama3-7b"], "did you mean"),
         (["ops", "llama3-70b", "--tp", 3], "divisor of 64 heads"),
         (["ops", "llama3-70b", "--tp", 0], "whole numbers from 1 on"),
         (["ops", "llama3-70b", "--batch", -1], "from 1 on"),
+        (
+            ["ops", "llama3-70b", "--batch", 99999999999999999999],
+            "batch: found 1e+20, expected a whole number",
+        ),
+        (["ops", "llama3-70b", "--context", 10**20], "context: found 1e+20, expected a whole number"),
         (["ops", "llama3-70b", "--gpu", "h1000"], "h100"),
         (["ops", "llama3-70b", "--gpu", "a100"], 'number format "fp8"'),
         (["ops", "llama3-70b", "--precision", "fp9"], "did you mean"),

@@ -1,12 +1,18 @@
 """The case study: our tables on the ideal network, and what fabrics must show."""
 
+import io
 import itertools
+from dataclasses import replace
 
 import pytest
+from click.testing import CliRunner
+from rich.console import Console
 
 from topo_sim.base import TopoSimError, UsageError
+from topo_sim.cli import main
 from topo_sim.inference.roofline import TBT, TTFT
-from topo_sim.studies.case_study import TYPES, case_study
+from topo_sim.report.deployments import case_tables
+from topo_sim.studies.case_study import TYPES, _normalise, case_study
 
 # Our own reproduction of the method: prefill and decode of 70B, 175B, 405B; serial, then overlapped.
 ROWS = {
@@ -95,8 +101,10 @@ def test_bad_questions_are_refused():
         case_study([], ["h100"])
     with pytest.raises(UsageError, match="found a context of 0"):
         case_study(["llama3-8b"], ["h100"], context=0)
-    with pytest.raises(UsageError, match="found experts, expected a dense model"):
-        case_study(["mixtral-8x22b"], ["h100", "lite"], ["lite-torus"])
+    with pytest.raises(UsageError, match=r"found no dense model.*--operators calibrated"):
+        case_study(["mixtral-8x22b"], ["h100", "lite"], [], operators=["roofline"])
+    with pytest.raises(UsageError, match="found operators"):
+        case_study(["llama3-8b"], ["h100"], [], operators=["measured"])
     for wrong in (
         {"models": ["llama9"]},
         {"gpus": ["h1000"]},
@@ -105,3 +113,47 @@ def test_bad_questions_are_refused():
     ):
         with pytest.raises(TopoSimError):
             case_study(**{"models": ["llama3-8b"], "gpus": ["h100"], "fabrics": [], **wrong})
+
+
+def shown(*arguments):
+    result = CliRunner().invoke(main, ["inference", "case-study", *arguments], env={"COLUMNS": "200"})
+    assert result.exit_code == 0, result.output
+    return result.stdout
+
+
+def test_what_has_no_answer_says_so_and_why():
+    ideal = ("--model", "llama3-405b", "--gpu", "h100", "--gpu", "lite", "--fabric", "lite-flat-switch")
+    text = shown(*ideal, "--context", "100000", "--operators", "roofline")
+    assert "0.00" not in text
+    assert "h100, tokens/s per SM, ideal: none" in text
+    assert "none: h100, llama3-405b prefill, ideal, superpod-h100-64: closest is TP 8, TTFT " in text
+    assert ", limit 1 s, overlapped" in text
+    assert "in brackets" not in text
+
+
+def test_where_the_reference_alone_has_no_answer_the_others_show_their_own(study):
+    key = ("llama3-70b", "prefill", "h100", "ideal", "roofline")
+    points = dict(study.points)
+    for overlap in (0.0, 1.0):
+        lost = points[(*key, overlap)]
+        points[(*key, overlap)] = replace(lost, gpus=0, per_sm=0.0, per_dollar=None, per_watt=None, miss="x")
+    changed = replace(study, points=_normalise(points, "h100", "superpod-h100-64"))
+    point = changed.point("llama3-70b", "prefill", "lite", "ideal", "roofline", 0.0)
+    assert point.normalised is None
+    console = Console(width=220, record=True, file=io.StringIO())
+    console.print(case_tables(changed))
+    text = console.export_text()
+    assert f"({point.per_sm:.2f}) .. (" in text
+    assert "in brackets: tokens/s per SM itself, where h100 has no answer" in text
+
+
+def test_a_model_with_experts_has_the_calibrated_half():
+    text = shown("--model", "mixtral-8x22b", "--gpu", "h100", "--gpu", "lite", "--fabric", "lite-flat-switch")
+    assert "roofline: the whole-pass roofline covers dense models alone: --operators calibrated" in text
+    assert "calibrated operators: serial .. overlapped" in text
+
+
+def test_one_gpu_shows_its_own_numbers():
+    text = shown("--model", "llama3-8b", "--gpu", "h100", "--fabric", "lite-flat-switch")
+    assert "h100 alone: nothing to compare it with" in text
+    assert "tokens/s per SM, roofline operators" in text

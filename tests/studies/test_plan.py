@@ -101,7 +101,7 @@ def test_pools_keep_up_with_each_other():
     (["llama3-70b", "--ep", "2"], "there are no experts"),
     (["llama3-70b", "--gpu", "h100", "--tp", "16"], "found 16 GPUs"),
     (["llama3-70b", "--tp", "8", "--pp", "2"], "found no layout with TP 8, PP 2 on at most 8 GPUs"),
-    (["llama3-70b", "--cp", "2"], "found CP above 1 while decoding"),
+    (["llama3-70b", "--cp", "2", "--phase", "decode"], "--cp: found 2 with decode alone"),
     (["llama3-70b", "--overlap", "2"], "from 0 to 1"),
     (["llama3-70b", "--overlap", "nan"], "from 0 to 1"),
     (["llama3-70b", "--memory-share", "0"], "memory share"),
@@ -142,3 +142,23 @@ def test_malformed_configs_are_refused(tmp_path):
 def test_wrong_names_are_refused(wrong):
     with pytest.raises(TopoSimError, match="expected"):
         plan_deployment("llama3-8b", **wrong)
+
+
+def test_cp_is_of_prefill_alone():
+    result = run("plan", "llama3-8b", "--gpu", "h100", "--cp", "2", "--tp", "1", "--pp", "1")
+    assert result.exit_code == 0, result.output
+    assert "CP is of prefill alone" in result.stdout
+    plan = plan_deployment("llama3-8b", gpu="h100", cp=[2], tp=[1], pp=[1])
+    assert {each.layout.cp for each in plan.phases[0].search.found} == {2}
+    assert {each.layout.cp for each in plan.phases[1].search.found} == {1}
+    with pytest.raises(TopoSimError, match="--cp: found 2 with decode alone"):
+        plan_deployment("llama3-8b", phases=["decode"], cp=[2])
+    with pytest.raises(TopoSimError, match="found CP 0"):
+        plan_deployment("llama3-8b", gpu="h100", cp=[0], tp=[1])
+
+
+def test_options_of_a_fabric_are_refused_without_one():
+    for option, value in (("--routing", "nosuch"), ("--overhead", "1 s"), ("--set", "rate=1 GB/s")):
+        result = run("plan", "llama3-8b", "--gpu", "h100", "--phase", "decode", option, value)
+        assert result.exit_code == 2
+        assert f"{option}: found without --fabric" in result.stderr
