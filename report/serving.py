@@ -21,6 +21,10 @@ def _rate(value: float) -> str:
     return f"{value:.4g}/s" if math.isfinite(value) else "-"
 
 
+def _figure(value: float, form: str) -> str:
+    return format(value, form) if math.isfinite(value) else "-"
+
+
 def _load(rate: float) -> str:
     return f"at {_rate(rate)}" if math.isfinite(rate) else "all at once"
 
@@ -66,12 +70,39 @@ def serving_tables(run: ServingRun) -> RenderableType:
         f"{served.finished.sum():,} finished, {served.unfinished:,} unfinished, "
         f"{served.refused.sum():,} refused; {served.preempted.sum():,} preemptions, "
         f"{served.restarts.sum():,} restarts in {len(run.outages)} outages",
-        f"checked: {run.beaten} faster than alone; requests in the system {_law(run)} of their times in it",
-        *(["the first token counts from arrival; figures leave out the first "
+        f"checked: {_alone(run)}; requests in the system {_law(run)} of their times in it",
+        _window(run),
+        *(["the first token counts from arrival; latencies leave out the first "
            f"{run.warmup:,} requests"] if run.warmup else []),
+        *_to_come(run),
         *run.notes,
     ]  # fmt: skip
     return Group(times, pools, *(Text(f"  {note}", style="dim") for note in notes))
+
+
+def _alone(run: ServingRun) -> str:
+    """Say whether any request was faster than it can be."""
+    if run.beaten:
+        return f"WRONG, {run.beaten:,} FASTER than alone: do not trust this run"
+    return "0 faster than alone"
+
+
+def _window(run: ServingRun) -> str:
+    """Say when rates are from."""
+    begin, end = run.window
+    if run.steady:
+        return f"tokens/s and goodput: what is done from {_time(begin)} to {_time(end)}"
+    return (
+        f"tokens/s and goodput: over all {_time(end - begin)} from the first arrival to the end, idle times "
+        f"and drain included, since arrivals are too short or too fast for a steady state"
+    )
+
+
+def _to_come(run: ServingRun) -> list[str]:
+    left = int((~run.served.arrived).sum())
+    return [f"{left:,} of the unfinished had not arrived when the run ended; none of them counts"] * (
+        left > 0
+    )
 
 
 def _law(run: ServingRun) -> str:
@@ -102,9 +133,9 @@ def load_curve_table(curve: LoadCurve) -> RenderableType:
         ttft, gaps = run.percentiles("ttft"), run.gaps
         table.add_row(
             f"{run.rate:.4g}",
-            f"{run.goodput:.4g}",
+            _figure(run.goodput, ".4g"),
             f"{run.attained:.1%}",
-            f"{run.throughput:,.0f}",
+            _figure(run.throughput, ",.0f"),
             *(_time(values[name]) for values in (ttft, gaps) for name in ("p50", "p99")),
             *(f"{pool.busy:.0%}" for pool in run.pools),
             f"{run.served.unfinished:,}",
@@ -115,6 +146,10 @@ def load_curve_table(curve: LoadCurve) -> RenderableType:
         + ("between any two tokens" if first.strict else "on average over an answer"),
         f"capacity at most {_rate(first.capacity.rate)}, set by {first.capacity.binds}",
         f"most goodput: {_rate(curve.best.goodput)} at {_rate(curve.best.rate)}",
+        *(["rates too fast for a steady state: goodput and tokens/s to the last token, drain included"]
+          if not all(run.steady for run in curve.runs) else []),
+        *(["WRONG, requests FASTER than alone: do not trust these runs"]
+          if any(run.beaten for run in curve.runs) else []),
         *first.notes,
-    ]
+    ]  # fmt: skip
     return Group(table, *(Text(f"  {note}", style="dim") for note in notes))

@@ -172,9 +172,7 @@ def plot_serving(run: ServingRun) -> Figure:
         pools = ", ".join(f"{p.instances} x {p.layout} {_does(p.name)}" for p in run.pools)
         title = f"{run.model} on {run.gpus} {run.gpu} over {run.network}: {pools}"
         figure.suptitle(title, fontsize=12, fontweight="bold")
-        share = (
-            f"{run.attained:.1%} of {run.served.requests.count - run.warmup:,} requests within both limits"
-        )
+        share = f"{run.attained:.1%} of {int(run.counted.sum()):,} requests within both limits"
         rate = f"{run.rate:.3g} requests/s" if np.isfinite(run.rate) else "all requests at once"
         figure.supxlabel(f"{run.workload}: {rate}, {share}; {run.throughput:,.0f} tokens/s", fontsize=9)
     return figure

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from topo_sim.base import UsageError
-from topo_sim.gpus.reliability import outages
+from topo_sim.gpus.reliability import Cluster, outages
+from topo_sim.gpus.reliability.life import MOST_EVENTS
 from topo_sim.inference.deployment import Slo
 from topo_sim.inference.serving import (
     Requests,
@@ -47,7 +48,7 @@ class Question:
     strict : bool
         Whether every gap between tokens has to keep the limit, not the mean of an answer.
     warmup : float
-        Share of the requests that figures leave out at the start.
+        Share of the requests that arrive before the run ends, that figures leave out at the start.
     rules : Rules
     failures : Failures, optional
     horizon : float, optional, s
@@ -104,7 +105,7 @@ class LoadCurve:
     @property
     def best(self) -> ServingRun:
         """The run with the highest goodput."""
-        return max(self.runs, key=lambda run: run.goodput)
+        return max(self.runs, key=lambda run: np.nan_to_num(run.goodput, nan=-1.0))
 
     def rows(self) -> list[dict[str, Any]]:
         """Return one flat row per rate."""
@@ -115,6 +116,17 @@ class LoadCurve:
         return {"runs": [run.to_dict() for run in self.runs], "best_rate_per_s": self.best.rate}
 
 
+def _check_events(cluster: Cluster, horizon: float) -> None:
+    """Refuse failures that nobody could live through."""
+    events = 2 * cluster.rate * (cluster.count + cluster.spares) * horizon
+    if events > MOST_EVENTS:
+        raise UsageError(
+            f"--failures: found {cluster.rate:.3g}/s of each of {cluster.count + cluster.spares:,} GPUs over "
+            f"{horizon:.4g} s, {events:.3g} events in all, expected at most {MOST_EVENTS:.0e}: a lower "
+            f"rate, or an earlier --until"
+        )
+
+
 def _cuts(setup: Setup, question: Question, horizon: float) -> np.ndarray[Any, np.dtype[np.float64]]:
     """Draw the outages of all instances."""
     asked = question.failures
@@ -122,6 +134,7 @@ def _cuts(setup: Setup, question: Question, horizon: float) -> np.ndarray[Any, n
         return np.zeros((0, 3))
     found = []
     for number, (first, cluster) in enumerate(setup.clusters(asked)):
+        _check_events(cluster, horizon)
         rows = outages(
             cluster, asked.policy, asked.job, horizon=horizon, seed=question.seed + 1_000_003 * number
         )
@@ -149,10 +162,18 @@ def serve_setup(setup: Setup, question: Question, progress: Progress | None = No
     horizon = question.horizon
     if horizon is None:
         horizon = 10 * float(requests.arrival[-1]) + 3600.0
+    come = int(requests.arrival.searchsorted(horizon, side="right"))
+    if come == 0 and horizon > 0:
+        raise UsageError(
+            f"--until: found an end at {horizon:.4g} s, before the first arrival at "
+            f"{requests.arrival[0]:.4g} s, expected a later one: there is no request to judge"
+        )
+    warmup = max(min(int(question.warmup * come), come - 1), 0)
     cuts = _cuts(setup, question, horizon)
     served = simulate_serving(
         requests, setup.pools[0], setup.pools[1] if len(setup.pools) == 2 else None, question.rules,
-        links=setup.links, outages=cuts, horizon=horizon, bins=question.bins, progress=progress,
+        links=setup.links, outages=cuts, horizon=horizon, bins=question.bins, warmup=warmup,
+        progress=progress,
     )  # fmt: skip
     if served.refused.all():
         raise UsageError(
@@ -165,7 +186,7 @@ def serve_setup(setup: Setup, question: Question, progress: Progress | None = No
     return ServingRun(
         model=setup.model.name, gpu=setup.gpu, network=setup.network, workload=requests.about,
         seed=question.seed, rate=requests.rate if question.rate is None else question.rate, slo=question.slo,
-        strict=question.strict, warmup=min(int(question.warmup * requests.count), requests.count - 1),
+        strict=question.strict, warmup=warmup,
         rules=question.rules, served=served, pools=_uses(setup, served, met),
         alone=alone,
         capacity=capacity(requests, setup.pools[0], setup.pools[1] if setup.links else None, question.rules),

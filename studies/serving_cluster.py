@@ -170,7 +170,14 @@ class _Make:
     def capacity(self, layout: Layout, tokens: int) -> int:
         """Tokens whose KV an instance holds, or an error that says what is missing."""
         room = self.room(layout.tp, layout.kv)
-        if room >= max(tokens, self.rules.block):
+        block = self.rules.block
+        if tokens <= room < block:
+            raise UsageError(
+                f"--block: found blocks of {block:,} tokens, of which none fits in an instance of "
+                f"{layout.tp} {self.device.name}, expected at most {room:,}"
+            )
+        tokens = -(-tokens // block) * block
+        if room >= tokens:
             return room
         weights, each = self.on_gpu(layout.tp, layout.kv)
         budget = self.memory_share * self.device.memory
@@ -180,7 +187,7 @@ class _Make:
         raise UsageError(
             f"{self.model.name}: found {layout.tp} x {budget / 1e9:.4g} GB on "
             f"{self.device.name} in an instance, {lacks:.3g} GB too few for weights and a request of "
-            f"{tokens:,} tokens: {mend}"
+            f"{tokens:,} tokens in whole blocks: {mend}"
         )
 
     def pool(self, count: int, layout: Layout, requests: Requests) -> Pool:

@@ -17,6 +17,7 @@ __all__ = ["PERCENTILES", "PoolUse", "ServingRun"]
 Floats = NDArray[np.float64]
 PERCENTILES = (50, 90, 99)
 _ROUNDING = 1e-9
+_STEADY = 10  # latencies of a request alone that arrivals have to last
 
 
 @dataclass(frozen=True)
@@ -60,7 +61,7 @@ class ServingRun:
     strict : bool
         Whether every gap between tokens has to keep the limit, not their mean over an answer.
     warmup : int
-        Requests at the start that latencies and rates leave out.
+        Requests at the start that latencies leave out, and steady rates too.
     rules : Rules
     served : Served
     pools : tuple of PoolUse
@@ -99,8 +100,10 @@ class ServingRun:
 
     @property
     def counted(self) -> NDArray[np.bool_]:
-        """Requests that figures are about: after the warm-up."""
-        found: NDArray[np.bool_] = np.arange(self.served.requests.count) >= self.warmup
+        """Requests that figures are about: after the warm-up, and arrived before the run ended."""
+        found: NDArray[np.bool_] = self.served.arrived & (
+            np.arange(self.served.requests.count) >= self.warmup
+        )
         return found
 
     @property
@@ -117,10 +120,39 @@ class ServingRun:
         return found
 
     @property
+    def _bins(self) -> NDArray[np.bool_]:
+        """Bins of time from the first counted arrival to the last one, or to the end of the run."""
+        served, arrival = self.served, self.served.requests.arrival
+        end = min(float(arrival[-1]), served.end) * (1 + 1e-12)
+        found: NDArray[np.bool_] = (served.edges[:-1] >= arrival[self.warmup]) & (served.edges[1:] <= end)
+        return found
+
+    @property
+    def steady(self) -> bool:
+        """Whether arrivals last long enough for rates that leave warm-up and drain out.
+
+        Ten times as long as a request alone takes, and half of the counted requests done in that time.
+        """
+        inside, edges = self._bins, self.served.edges
+        if not inside.any():
+            return False
+        begin, end = edges[:-1][inside][0], edges[1:][inside][-1]
+        done = np.nan_to_num(self.served.finish[self.counted], nan=np.inf) <= end
+        return bool(end - begin >= _STEADY * self.alone.latency[self.counted].mean() and 2 * done.mean() >= 1)
+
+    @property
     def window(self) -> tuple[float, float]:
-        """From the first counted arrival to the last one, s."""
-        arrival = self.served.requests.arrival
-        return float(arrival[self.warmup]), float(arrival[-1])
+        """Interval of service, s, in which tokens and answers are counted.
+
+        The bins of time between the first counted arrival and the last one; where that is no steady state,
+        from the first arrival to the last token.
+        """
+        served = self.served
+        if self.steady:
+            inside = self._bins
+            return float(served.edges[:-1][inside][0]), float(served.edges[1:][inside][-1])
+        end = served.end if served.unfinished else float(np.nanmax(served.finish))
+        return float(served.requests.arrival[0]), end
 
     def _per_second(self, count: float) -> float:
         begin, end = self.window
@@ -133,17 +165,17 @@ class ServingRun:
 
     @property
     def goodput(self) -> float:
-        """Rate of arrivals that met both limits, 1/s; NaN where all arrived at once."""
-        return self.rate * self.attained if math.isfinite(self.rate) else math.nan
+        """Requests within both limits that were done in the window, 1/s."""
+        begin, end = self.window
+        done = self.served.finish[self.met]
+        first = begin if self.steady else -math.inf
+        return self._per_second(int(np.count_nonzero((done > first) & (done <= end))))
 
     @property
     def throughput(self) -> float:
-        """Tokens sent per second, over the bins that lie in the window."""
-        served = self.served
-        inside = (served.edges[:-1] >= self.window[0]) & (served.edges[1:] <= self.window[1] * (1 + 1e-12))
-        if not inside.any():
-            return math.nan
-        return float(served.sent[:-1][inside].sum() / (inside.sum() * (served.edges[1] - served.edges[0])))
+        """Tokens sent in the window, 1/s."""
+        sent = self.served.sent
+        return self._per_second(int(sent[:-1][self._bins].sum() if self.steady else sent.sum()))
 
     def percentiles(self, what: str) -> dict[str, float]:
         """Mean and percentiles over counted requests of what is known of them.
@@ -168,7 +200,7 @@ class ServingRun:
 
     @property
     def gaps(self) -> dict[str, float]:
-        """Mean and percentiles of the times between tokens, over all tokens of the run, s."""
+        """Mean and percentiles of the times between tokens, over all tokens of counted requests, s."""
         found = {"mean": self.served.mean_gap}
         return found | {f"p{p}": self.served.gap_quantile(p / 100) for p in PERCENTILES}
 
@@ -241,6 +273,7 @@ class ServingRun:
             row |= {f"{pool.name}_instances": pool.instances, f"{pool.name}_layout": pool.layout}
             row |= {f"{pool.name}_busy": pool.busy, f"{pool.name}_batch_mean": pool.batch}
         row |= {"tokens_per_s": self.throughput, "goodput_per_s": self.goodput, "attained": self.attained}
+        row |= dict(zip(("rates_begin_s", "rates_end_s"), self.window, strict=True), steady=self.steady)
         for what, values in (
             ("ttft", self.percentiles("ttft")),
             ("token_gap", self.gaps),

@@ -73,7 +73,8 @@ def _choice(*names: str) -> Any:
     "--failures", metavar="RATE", help="Of one GPU, as '0.1 /year', or parts: by its parts. Default: none."
 )
 @_option("--mttr", default="72 h", show_default=True, metavar="TIME", help="To repair a GPU.")
-@_option("--policy", default="hot_spares", show_default=True, help="none, hot_spares or rewire.")
+@_option("--policy", type=_choice("none", "hot_spares", "rewire"), default="hot_spares", show_default=True,
+         help="What is done about a failure.")  # fmt: skip
 @_option("--spares", default=0, show_default=True, help="GPUs on the fabric beside the instances.")
 @_option("--restart", default="1 min", show_default=True, metavar="TIME", help="To load the weights again.")
 @_option("--swap", metavar="TIME", help="To bring a spare in. Default: by policy, 60 s or 1 s.")
@@ -175,8 +176,11 @@ def _failures(given: dict[str, Any]) -> Any:
     from topo_sim.studies.serving_cluster import Failures
 
     if given["failures"] is None:
-        if given["spares"]:
-            raise UsageError("--spares: found without --failures, expected a rate of failures")
+        context = click.get_current_context()
+        for name in ("spares", "mttr", "policy", "restart", "swap", "rate_files"):
+            if context.get_parameter_source(name) == click.core.ParameterSource.COMMANDLINE:
+                option = "--rates" if name == "rate_files" else f"--{name}"
+                raise UsageError(f"{option}: found without --failures, expected a rate of failures")
         return None
     rate = None if given["failures"] == "parts" else _quantity(given, "failures", "failure rate")
     return Failures(
@@ -191,6 +195,8 @@ def _cluster(given: dict[str, Any]) -> dict[str, Any]:
         raise UsageError("--instances: found with a prefill or a decode pool, expected one or the other")
     if (pools[0] is None) != (pools[1] is None):
         raise UsageError("--prefill-instances: found without the other, expected --decode-instances too")
+    if given["routing"] is not None and given["fabric"] in (None, "ideal"):
+        raise UsageError("--routing: found without --fabric, expected a topology to route in")
     same = (
         *("tp", "decode_tp", "kv_heads", "precision", "kv", "operators", "overlap", "memory_share", "level"),
         *("routing", "seed", "rate_files"),

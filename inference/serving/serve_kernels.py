@@ -137,9 +137,10 @@ def _token(s, r, b):
     else:
         gap = now - s.request[r].last
         s.request[r].longest_gap = max(s.request[r].longest_gap, gap)
-        s.run[0].gap_sum += gap
-        place = int((np.log2(gap) - LEAST_OCTAVE) * PER_OCTAVE) if gap > 0.0 else 0
-        s.gaps[min(max(place, 0), s.gaps.shape[0] - 1)] += 1
+        if r >= s.run[0].warmup:
+            s.run[0].gap_sum += gap
+            place = int((np.log2(gap) - LEAST_OCTAVE) * PER_OCTAVE) if gap > 0.0 else 0
+            s.gaps[min(max(place, 0), s.gaps.shape[0] - 1)] += 1
     s.request[r].last = now
     return s.request[r].made == s.request[r].output
 

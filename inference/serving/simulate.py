@@ -66,7 +66,7 @@ class Served:
     sent : ndarray of int64, shape (bins + 1,)
         Tokens.
     gaps : ndarray of int64
-        Gaps between tokens by size; see `gap_quantile`.
+        Gaps between tokens by size, of requests after the warm-up; see `gap_quantile`.
     gap_sum : float, s
     busy : ndarray of float64, shape (instances,), s
         Time in passes.
@@ -124,6 +124,12 @@ class Served:
         return found
 
     @property
+    def arrived(self) -> NDArray[np.bool_]:
+        """Which requests came before the run ended."""
+        found: NDArray[np.bool_] = self.phase != TO_COME
+        return found
+
+    @property
     def unfinished(self) -> int:
         """Requests that had arrived, or were to come, when the run ended."""
         return int(np.count_nonzero(~(self.finished | self.refused)))
@@ -159,7 +165,7 @@ class Served:
         The first is integrated from event to event, the second summed over requests; they agree but for
         rounding where no request was lost, doubled or finished at a wrong time.
         """
-        arrived = (self.phase != TO_COME) & ~self.refused
+        arrived = self.arrived & ~self.refused
         left = np.where(self.finished, self.finish, self.end)
         spans = np.where(arrived, left - self.requests.arrival, 0.0)
         return float(self.areas.sum()), float(spans.sum())
@@ -218,7 +224,14 @@ def _instances(pools: list[Pool], rules: Rules) -> NDArray[np.void]:
 
 
 def _state(
-    requests: Requests, pools: list[Pool], rules: Rules, links: Links, cuts: ArrayLike, end: float, bins: int
+    requests: Requests,
+    pools: list[Pool],
+    rules: Rules,
+    links: Links,
+    cuts: ArrayLike,
+    end: float,
+    bins: int,
+    warmup: int,
 ) -> ServingState:
     n, m = requests.count, sum(pool.instances for pool in pools)
     run, queue = np.zeros(1, RUN), np.zeros(m + 2, QUEUE)
@@ -227,6 +240,7 @@ def _state(
     run["bin_width"] = max(float(requests.arrival[-1]), 1e-9) / bins
     for name in ("block", "most_tokens", "most_batch"):
         run[name] = getattr(rules, name)
+    run["warmup"] = warmup
     run["reserve"], run["round_robin"] = rules.memory == "reserve", rules.dispatch == "round_robin"
     run["first_decode"], run["split"] = pools[0].instances, len(pools) == 2
     run["chunk"] = 0 if len(pools) == 2 else rules.chunk
@@ -261,6 +275,7 @@ def simulate_serving(
     outages: ArrayLike = (),
     horizon: float | None = None,
     bins: int = 60,
+    warmup: int = 0,
     progress: Progress | None = None,
 ) -> Served:
     """Serve requests on a cluster.
@@ -281,6 +296,8 @@ def simulate_serving(
         When the run ends at the latest. Default: ten times the last arrival and a day.
     bins : int
         Of the time up to the last arrival.
+    warmup : int
+        Requests at the start whose gaps between tokens are not counted.
     progress : callable, optional
         Called with (done, total, what).
 
@@ -322,7 +339,7 @@ def simulate_serving(
     if decode is not None and (links is None or links.rate.shape != shape):
         found = "none" if links is None else f"shape {links.rate.shape}"
         raise UsageError(f"links: found {found}, expected rates of shape {shape}, prefill x decode instances")
-    state = _state(requests, pools, chosen, between, outages, end, bins)
+    state = _state(requests, pools, chosen, between, outages, end, bins, warmup)
     while not serve(state, _SLICE):
         if progress is not None:
             done = int(np.count_nonzero(state.request["phase"] >= FINISHED))

@@ -32,7 +32,7 @@ _INSTANCE_COUNTS = (
 _RUN_TIMES = "now horizon bin_width kv_bytes gap_sum"
 _RUN_COUNTS = (
     "chunk block most_tokens most_batch reserve round_robin first_decode split",
-    "arrived outage heap sequence todo_head todo_tail events passes active",
+    "arrived outage heap sequence todo_head todo_tail events passes active warmup",
 )
 
 

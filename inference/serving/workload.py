@@ -21,6 +21,7 @@ __all__ = ["Requests", "Workload", "find_workload", "load_workloads", "make_requ
 
 MOST_REQUESTS = 10_000_000
 MOST_TOKENS = 10_000_000
+FINEST = 1e-9  # s, that a time is known to
 _COLUMNS = ("arrival_s", "prompt_tokens", "output_tokens")
 
 
@@ -51,7 +52,7 @@ class Requests:
     Parameters
     ----------
     arrival : ndarray of float64, shape (N,), s
-        From 0 on, not falling.
+        From 0 on, not falling, and below 2^23 (97 days): beyond, numbers are more than 1 ns apart.
     prompt, output : ndarray of int64, shape (N,)
         Tokens, 1 or more.
     about : str
@@ -78,6 +79,12 @@ class Requests:
             raise UsageError(f"found {arrival.size} requests, expected 1 to {MOST_REQUESTS:,}")
         if not np.all(np.isfinite(arrival) & (arrival >= 0)) or np.any(np.diff(arrival) < 0):
             raise UsageError("arrivals: found a time that is negative, not finite or before the last one")
+        if np.spacing(arrival[-1]) > FINEST:
+            raise UsageError(
+                f"arrivals: found one at {arrival[-1]:.4g} s, where times are known to "
+                f"{np.spacing(arrival[-1]):.2g} s, expected all before {2**23:,} s: 1 ns; a higher "
+                f"rate, or parts of the trace"
+            )
         object.__setattr__(self, "arrival", arrival)
         for name in ("prompt", "output"):
             found = np.array(getattr(self, name))
@@ -218,6 +225,10 @@ def _rows(rows: Any, faults: Faults) -> list[list[float]]:
     if missing:
         faults.add((), f"no column {', '.join(missing)}, expected {', '.join(_COLUMNS)}", 1)
         faults.stop()
+    for name in _COLUMNS:
+        if head.count(name) > 1:
+            faults.add((name,), f"found {head.count(name)} columns of that name, expected one", 1)
+    faults.stop()
     at = [head.index(name) for name in _COLUMNS]
     found, before = [], 0.0
     for row in rows:
@@ -248,5 +259,5 @@ def _row(row: list[str], at: list[int], faults: Faults, line: int) -> list[float
         if i == 0 and not (math.isfinite(values[0]) and values[0] >= 0):
             faults.add((name,), f"found {cell}, expected a time of 0 s or more", line)
         if i > 0 and not (1 <= values[i] <= MOST_TOKENS and values[i] % 1 == 0):
-            faults.add((name,), f"found {cell}, expected a whole number from 1 on", line)
+            faults.add((name,), f"found {cell}, expected a whole number from 1 to {MOST_TOKENS:,}", line)
     return values

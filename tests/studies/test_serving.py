@@ -3,16 +3,19 @@
 import csv
 import io
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from click.testing import CliRunner
+from rich.console import Console
 
 from topo_sim.base import UsageError
 from topo_sim.cli import main
 from topo_sim.inference.deployment import Slo
-from topo_sim.inference.serving import Requests, Rules, find_workload
-from topo_sim.studies.serving import Question, load_curve, serve_model
+from topo_sim.inference.serving import Requests, Rules, find_workload, make_requests
+from topo_sim.report.serving import load_curve_table, serving_tables
+from topo_sim.studies.serving import LoadCurve, Question, load_curve, serve_model
 from topo_sim.studies.serving_cluster import Failures
 
 CASES = {
@@ -97,7 +100,7 @@ def test_a_strict_limit_is_harder_and_a_wide_one_met_by_all():
     assert strict < mean
     wide = serve_model("llama3-8b", ask(20.0, slo=Slo(1e6, 1e6)), gpu="h100", instances=1)
     assert wide.attained == 1.0
-    assert wide.goodput == pytest.approx(wide.rate)
+    assert wide.goodput == pytest.approx(wide.rate, rel=0.1)
 
 
 def test_spares_keep_goodput():
@@ -147,7 +150,9 @@ def test_requests_that_all_come_at_once_have_no_rate(tmp_path):
     assert "inf" not in found.stdout.replace("Pools", "")
     result = json.loads(run("llama3-8b", "--trace", trace, "--format", "json").stdout)["results"]
     assert result["finished"] == 5
-    assert result["rate_per_s"] is result["goodput_per_s"] is result["tokens_per_s"] is None
+    assert result["rate_per_s"] is None
+    assert result["goodput_per_s"] == pytest.approx(5 / result["end_s"])
+    assert result["tokens_per_s"] == pytest.approx(15 / result["end_s"])
 
 
 def test_pictures_are_drawn(tmp_path):
@@ -177,8 +182,15 @@ def test_pictures_are_drawn(tmp_path):
         (["--instances", "2", "--prefill-instances", "1"], "expected one or the other"),
         (["--prefill-instances", "1"], "--decode-instances"),
         (["--spares", "2"], "--spares: found without --failures"),
-        (["--failures", "1 /year", "--policy", "shrink"], "heads would not divide"),
-        (["--failures", "1 /year", "--policy", "hotspares"], "hot_spares"),
+        (["--mttr", "1 h"], "--mttr: found without --failures"),
+        (["--swap", "1 h"], "--swap: found without --failures"),
+        (["--restart", "1 h"], "--restart: found without --failures"),
+        (["--policy", "none"], "--policy: found without --failures"),
+        (["--routing", "nosuch"], "--routing: found without --fabric"),
+        (["--failures", "1e9/s", "--requests", "10"], "--failures: found 1e+09/s"),
+        (["--until", "1 ns"], "no request to judge"),
+        (["--rate", "1e-6/s"], "expected all before 8,388,608 s"),
+        (["--block", "10000000"], "--block: found blocks of 10,000,000 tokens"),
         (["--failures", "1 /year", "--policy", "none", "--spares", "2"], "uses none"),
         (["--ttft", "0 s"], "TTFT of 0"),
         (["--warmup", "1"], "warmup"),
@@ -200,6 +212,16 @@ def test_bad_input_is_one_line_and_exit_code_2(arguments, text, tmp_path, monkey
     assert len(found.stderr.strip().splitlines()) == 1
 
 
+@pytest.mark.parametrize("more", [(), ("--failures", "1 /year")])
+@pytest.mark.parametrize("policy", ["foo", "shrink", "hotspares"])
+def test_a_policy_is_one_of_those_that_an_instance_can_follow(policy, more):
+    found = run("llama3-8b", "--policy", policy, *more)
+    assert found.exit_code == 2
+    assert "'none', 'hot_spares', 'rewire'" in found.stderr
+    with pytest.raises(UsageError, match="heads would not divide"):
+        Failures(policy="shrink")
+
+
 def test_a_model_that_does_not_fit_says_by_how_much_and_what_would():
     found = run("llama3-405b", "--fabric", "lite-flat-switch", "--tp", 16)
     assert found.exit_code == 2
@@ -207,3 +229,78 @@ def test_a_model_that_does_not_fit_says_by_how_much_and_what_would():
     assert "TP 32 fits" in found.stderr
     with pytest.raises(UsageError, match="no TP up to 8 GPUs fits"):
         serve_model("llama3-405b", ask(1.0), "dgx-h100", tp=2, memory_share=0.3, instances=(1, 1))
+
+
+def asked(tmp_path, *arguments, rows=(), head="arrival_s,prompt_tokens,output_tokens"):
+    """Serve rows of a trace."""
+    trace = tmp_path / "trace.csv"
+    trace.write_text("\n".join([head, *rows]) + "\n")
+    return run("llama3-8b", "--gpu", "h100", "--trace", trace, *arguments)
+
+
+def test_rates_of_a_burst_are_measured_to_its_last_token():
+    more = ("--requests", 500, "--instances", 1, "--ttft", "1 h", "--tbt", "1 min", "--format", "json")
+    found = run("llama3-8b", "--rate", "1e9/s", *more)
+    result = json.loads(found.stdout)["results"]
+    assert not result["steady"]
+    begin, end = result["rates_begin_s"], result["rates_end_s"]
+    assert end == result["end_s"]
+    asked = find_workload("coding")
+    sent = make_requests(asked, 1e9, 500, seed=result["seed"]).output.sum()
+    assert result["tokens_per_s"] == pytest.approx(sent / (end - begin), rel=1e-9)
+    assert result["goodput_per_s"] == pytest.approx(500 / (end - begin), rel=1e-9)
+    assert result["goodput_per_s"] <= result["capacity_per_s"]
+
+
+def test_goodput_of_two_requests_is_below_the_capacity_at_any_rate(tmp_path):
+    more = ("--instances", 1, "--warmup", 0, "--sweep", 2, "--format", "json")
+    found = asked(tmp_path, *more, rows=("0,100,10", "1,200,20"))
+    for each in json.loads(found.stdout)["results"]["runs"]:
+        assert each["attained"] == 1.0
+        assert 0 < each["goodput_per_s"] <= each["capacity_per_s"]
+        assert each["tokens_per_s"] == pytest.approx(15 * each["goodput_per_s"])
+
+
+def test_arrivals_too_late_to_be_told_apart_are_refused(tmp_path):
+    found = asked(tmp_path, rows=("0,100,10", "1e17,100,10"))
+    assert found.exit_code == 2
+    assert "expected all before 8,388,608 s" in found.stderr
+    assert asked(tmp_path, rows=("0,100,10", "8e6,100,10")).exit_code == 0
+
+
+def test_an_early_end_is_judged_by_the_requests_that_arrived():
+    options = ("--rate", "10/s", "--requests", "1000", "--format", "json")
+    found = run("llama3-8b", "--until", "5 s", *options)
+    result = json.loads(found.stdout)["results"]
+    assert 30 < result["finished"] < 70
+    assert result["warmup_requests"] in (3, 4, 5, 6, 7)
+    assert result["attained"] > 0.8
+    assert result["goodput_per_s"] > 5
+    assert result["ttft_mean_s"] > 0
+
+
+def test_gaps_between_tokens_leave_the_warm_up_out():
+    requests = Requests(np.array([0.0, 0.0, 50.0]), np.array([4000, 4000, 100]), np.array([50, 50, 9]))
+    one = serve_model("llama3-8b", Question(trace=requests, warmup=0.7), gpu="h100", instances=1)
+    assert one.warmup == 2
+    assert one.served.gaps.sum() == 8
+    assert one.gaps["mean"] == pytest.approx(one.percentiles("tbt")["mean"])
+
+
+def test_a_trace_names_each_column_once_and_bounds_tokens(tmp_path):
+    head = "arrival_s,prompt_tokens,output_tokens,prompt_tokens"
+    found = asked(tmp_path, rows=("0,100,10,9",), head=head)
+    assert found.exit_code == 2
+    assert "2 columns of that name" in found.stderr
+    found = asked(tmp_path, rows=("0,1000000000,10",))
+    assert "from 1 to 10,000,000" in found.stderr
+
+
+def test_a_run_that_beats_its_bounds_says_so_aloud():
+    found = serve_model("llama3-8b", ask(2.0, 20), gpu="h100", instances=1)
+    wrong = replace(found, alone=replace(found.alone, ttft=found.alone.ttft + 1e6))
+    for result, loud in ((found, False), (wrong, True)):
+        console = Console(record=True, width=200, file=io.StringIO())
+        console.print(serving_tables(result))
+        console.print(load_curve_table(LoadCurve((result,))))
+        assert console.export_text().count("do not trust") == 2 * loud
