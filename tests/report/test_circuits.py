@@ -58,4 +58,7 @@ def test_until_cuts_the_time(tmp_path):
 def test_large_schedules_are_drawn(tmp_path):
     rng = np.random.default_rng(0)
     targets = rng.permuted(np.tile(np.arange(64), (200, 80, 1)), axis=2)
-    plot_circuits(CircuitSchedule(targets, np.ones(200), 1.0)).savefig(tmp_path / "a.png")
+    figure = plot_circuits(CircuitSchedule(targets, np.ones(200), 1.0))
+    assert "80 planes of 64 ports" in figure.axes[0].get_title(loc="left")
+    figure.savefig(tmp_path / "a.png")
+    assert (tmp_path / "a.png").read_bytes().startswith(b"\x89PNG")
